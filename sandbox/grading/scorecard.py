@@ -1,0 +1,138 @@
+"""Verdicts added up: what a check decided, and the card that leads to a hiring decision."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SCHEMA = "mlops-sandbox/scorecard/1"
+
+
+class VerdictOutcome(StrEnum):
+    """What a check decided."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNGRADABLE = "ungradable"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One check's outcome.
+
+    Args:
+        check: the check's name, `test_` removed.
+        title: the first line of its docstring.
+        competency: the competency it belongs to.
+        outcome: what it decided.
+        points_max: points it is worth; 0 for a guard.
+        share: share of the points its own evidence earned, 0–1, before guards.
+        points: what it earned after guards multiplied it.
+        expected: what should have been seen.
+        seen: what was seen.
+        where: the evidence it rests on, as `step` or `step.field`.
+        guard: whether it is a guard (earns nothing, multiplies what it guards).
+        held_back_by: names of the guards that took points from it.
+    """
+
+    check: str
+    title: str
+    competency: str
+    outcome: VerdictOutcome
+    points_max: float
+    share: float
+    points: float
+    expected: str
+    seen: str
+    where: str
+    guard: bool = False
+    held_back_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """All verdicts of one grading, added up, with what led to them.
+
+    Args:
+        scenario: the scenario's name.
+        title: the scenario's title.
+        seed: the seed that chose the variant.
+        runtime: where it was collected, with how the submission was kept in (`isolation`).
+        verdicts: in the order of the grader's files.
+        digests: SHA-256 of `scenario`, `graders`, `submission`, `evidence`.
+        tools: versions of what collected and graded.
+        durations_s: wall-clock seconds by phase.
+        collected_at: when evidence was collected, ISO 8601 UTC.
+        problem: why the whole run is ungradable; empty otherwise.
+    """
+
+    scenario: str
+    title: str
+    seed: str
+    runtime: Mapping[str, str]
+    verdicts: Sequence[Verdict]
+    digests: Mapping[str, str]
+    tools: Mapping[str, str]
+    durations_s: Mapping[str, float]
+    collected_at: str
+    problem: str = ""
+    schema: str = field(default=SCHEMA)
+
+    @property
+    def gradable(self) -> bool:
+        """Whether every check that had to decide did."""
+        return not self.problem and all(
+            verdict.outcome is not VerdictOutcome.UNGRADABLE for verdict in self.verdicts
+        )
+
+    @property
+    def points(self) -> float:
+        """Points earned."""
+        return round(sum(verdict.points for verdict in self.verdicts), 2)
+
+    @property
+    def points_max(self) -> float:
+        """Points that could be earned: of every check that ran."""
+        return round(
+            sum(v.points_max for v in self.verdicts if v.outcome is not VerdictOutcome.NOT_RUN), 2
+        )
+
+    @property
+    def competencies(self) -> dict[str, tuple[float, float]]:
+        """Points earned and points possible by competency, in the order of the checks."""
+        sums: dict[str, tuple[float, float]] = {}
+        for verdict in self.verdicts:
+            if verdict.guard or verdict.outcome is VerdictOutcome.NOT_RUN:
+                continue
+            earned, possible = sums.get(verdict.competency, (0.0, 0.0))
+            sums[verdict.competency] = (
+                round(earned + verdict.points, 2),
+                round(possible + verdict.points_max, 2),
+            )
+        return sums
+
+    def to_json(self) -> str:
+        """The card as JSON, sums included, keys in a stable order."""
+        body: dict[str, Any] = asdict(self)
+        body |= {
+            "status": "graded" if self.gradable else "ungradable",
+            "points": self.points,
+            "points_max": self.points_max,
+            "competencies": {
+                name: {"points": earned, "points_max": possible}
+                for name, (earned, possible) in self.competencies.items()
+            },
+        }
+        return json.dumps(body, indent=1, sort_keys=True) + "\n"
+
+
+def write_scorecard(card: Scorecard, path: Path) -> None:
+    """Write the card's JSON to a file."""
+    path.write_text(card.to_json(), encoding="utf-8")
