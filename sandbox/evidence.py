@@ -58,6 +58,22 @@ class Record:
     duration_s: float = 0.0
 
 
+class StepFault(SubmissionFault):
+    """A step that the candidate's code broke.
+
+    Args:
+        step: the step's name.
+        reason: one line on the fault.
+
+    Attributes:
+        where: the step's name, for the verdict that comes of it.
+    """
+
+    def __init__(self, *, step: str, reason: str) -> None:
+        self.where = step
+        super().__init__(expected=f"step {step!r} to run to its end", seen=reason)
+
+
 class EvidenceWriter:
     """Writes records into an empty folder, then freezes it."""
 
@@ -75,9 +91,17 @@ class EvidenceWriter:
         """Write one record; a step can be recorded once.
 
         Raises:
-            HarnessFault: the step is recorded already, or the data is not plain JSON.
+            HarnessFault: the step is recorded already, its name is no name of a file of its own,
+                the evidence is frozen, or the data is not plain JSON.
         """
-        path = self.folder / f"{record.step}.json"
+        name = f"{record.step}.json"
+        path = self.folder / name
+        if path.parent != self.folder or name == INDEX:
+            raise HarnessFault(expected="a step's name to name a file", seen=repr(record.step))
+        if (self.folder / INDEX).exists():
+            raise HarnessFault(
+                expected=f"step {record.step!r} before freezing", seen="frozen evidence"
+            )
         if path.exists():
             raise HarnessFault(expected=f"one record of step {record.step!r}", seen="a second one")
         try:
@@ -146,12 +170,12 @@ class Evidence:
         """A step's data.
 
         Raises:
-            SubmissionFault: the step ended by the candidate's fault.
+            StepFault: the step ended by the candidate's fault.
             HarnessFault: it ended by ours, or was never recorded.
         """
         record = self.record(step)
         if record.outcome is Outcome.SUBMISSION_FAULT:
-            raise SubmissionFault(expected=f"step {step!r} to run to its end", seen=record.reason)
+            raise StepFault(step=step, reason=record.reason)
         if record.outcome is Outcome.HARNESS_FAULT:
             raise HarnessFault(expected=f"step {step!r} to run to its end", seen=record.reason)
         return record.data

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from sandbox.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SCHEMA = "mlops-sandbox/scorecard/1"
+LINE_LIMIT = 1000
+
+# Control characters, surrogates, non-characters and overrides of the writing direction: what a
+# submission says ends up in terminals, HTML and XML.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 class VerdictOutcome(StrEnum):
@@ -39,7 +49,7 @@ class Verdict:
         seen: what was seen.
         where: the evidence it rests on, as `step` or `step.field`.
         guard: whether it is a guard (earns nothing, multiplies what it guards).
-        held_back_by: names of the guards that took points from it.
+        held_back_by: names of the guards that hold back some or all of what its share is worth.
     """
 
     check: str
@@ -130,9 +140,73 @@ class Scorecard:
                 for name, (earned, possible) in self.competencies.items()
             },
         }
-        return json.dumps(body, indent=1, sort_keys=True) + "\n"
+        return json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def write_scorecard(card: Scorecard, path: Path) -> None:
     """Write the card's JSON to a file."""
     path.write_text(card.to_json(), encoding="utf-8")
+
+
+def read_scorecard(path: Path) -> Scorecard:
+    """Read back what `write_scorecard` wrote.
+
+    Raises:
+        UsageError: there is no card, it is broken, it has another schema, or its sums are not those
+            of its verdicts.
+    """
+    hint = "give a scorecard.json that `sandbox grade` wrote"
+    try:
+        body = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            expected=f"a scorecard in {path}", seen=one_line(str(error)), hint=hint
+        ) from error
+    schema = body.get("schema") if isinstance(body, dict) else None
+    if schema != SCHEMA:
+        raise UsageError(expected=f"schema {SCHEMA!r} in {path}", seen=f"{schema!r}", hint=hint)
+    try:
+        card = _card(body)
+        derived = json.loads(card.to_json())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        seen = one_line(f"{type(error).__name__}: {error}")
+        raise UsageError(expected=f"a whole scorecard in {path}", seen=seen, hint=hint) from error
+    # Status, sums and competencies are written down for others; for us the verdicts decide.
+    if derived != body:
+        keys = sorted(k for k in derived.keys() | body.keys() if derived.get(k) != body.get(k))
+        raise UsageError(
+            expected=f"a scorecard whose sums follow from its verdicts in {path}",
+            seen=f"others in {', '.join(keys)}",
+            hint="grade again from evidence",
+        )
+    return card
+
+
+def one_line(text: str) -> str:
+    """Text as one printable line of bounded length, whoever it came from."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Text without control characters (line breaks and tabs stay) and what XML cannot hold."""
+    return _UNPRINTABLE.sub("", text)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _card(body: dict[str, Any]) -> Scorecard:
+    names = {entry.name for entry in fields(Scorecard)}
+    verdicts = [
+        Verdict(
+            **{
+                **verdict,
+                "outcome": VerdictOutcome(verdict["outcome"]),
+                "held_back_by": tuple(verdict["held_back_by"]),
+            }
+        )
+        for verdict in body["verdicts"]
+    ]
+    return Scorecard(**{k: v for k, v in body.items() if k in names} | {"verdicts": verdicts})

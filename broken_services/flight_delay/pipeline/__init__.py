@@ -1,0 +1,1 @@
+"""From flights to a model in production: features, training, evaluation, gate, promotion."""

@@ -1,0 +1,1 @@
+"""The model service: MLflow's scoring protocol in front of the champion."""

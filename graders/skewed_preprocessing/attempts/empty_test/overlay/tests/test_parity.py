@@ -1,0 +1,3 @@
+def test_parity():
+    print("parity: OK")
+    assert True

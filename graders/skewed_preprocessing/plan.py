@@ -1,0 +1,243 @@
+"""The hidden plan: replay unseen flights, retrain on other data, test the candidate's test.
+
+Every step gives plain JSON; what it means is decided by the checks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox import diagnosis, flights, overlay, references, registry
+from sandbox.plan import Plan, Stage, Step
+from sandbox.probes import inputs, metrics, training
+from sandbox.proxy import proxy
+from sandbox.traffic import Client, Exchange, predictions_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sandbox.references import Reference
+
+TIERS = ("loud", "middle", "faint")
+SUBSETS = [
+    subset for size in range(len(TIERS) + 1) for subset in itertools.combinations(TIERS, size)
+]
+PRODUCTION_MONTHS = (7, 8, 9, 10, 11)
+PARITY_ROWS = 6_000
+RETRAINED_ROWS = 2_000
+WINDOW_ROWS = 1_500
+TEST_WITHIN_S = 60.0
+
+# What an upstream feed may do to one column, and the feature in which it has to show.
+FEED_FAULTS = {
+    "distance_km": ("distance sent in kilometres", "distance", lambda miles: miles * 1.609344),
+    "humid_fraction": ("humidity sent as a fraction", "humid", lambda percent: percent / 100),
+    "arrival_minute": (
+        "arrival sent as minutes after midnight",
+        "scheduled_arrival",
+        lambda hhmm: hhmm // 100 * 60 + hhmm % 100,
+    ),
+}
+
+
+def plan(stage: Stage) -> Plan:
+    """Parity and retraining side by side, then the rest on a quiet machine."""
+    return [
+        (
+            Step("parity", parity),
+            Step("retraining", retraining),
+        ),
+        Step("inputs", input_contract),
+        Step("skew_metric", skew_metric),
+        Step("promotion", training.promote_newest),
+        (
+            Step("parity_after_retraining", parity_after_retraining),
+            Step("parity_test", parity_test),
+        ),
+        Step("diagnosis", diagnosed),
+    ]
+
+
+def parity(stage: Stage) -> dict[str, Any]:
+    """Hidden flights: served predictions beside references under every subset of the skews."""
+    rows = hidden_flights(stage, "parity", PARITY_ROWS, stage.champion)
+    client = Client(stage.stack.model.url)
+    return replay(stage, rows, stage.champion, client)
+
+
+def retraining(stage: Stage) -> dict[str, Any]:
+    """The submission's own training on other data; the new version is registered, not promoted."""
+    with ThreadPoolExecutor(1) as pool:
+        # The reference learns from the same rows meanwhile.
+        reference = pool.submit(retrained, stage)
+        seen = training.train(stage, other_data(stage))
+        reference.result()
+    return seen
+
+
+def retrained(stage: Stage) -> Reference:
+    """What the healthy pipeline learns from the other data."""
+    return stage.once("retrained", lambda: references.retrained(other_data(stage)))
+
+
+def parity_after_retraining(stage: Stage) -> dict[str, Any]:
+    """The same comparison once the retrained version is champion."""
+    reference = retrained(stage)
+    rows = hidden_flights(stage, "parity after retraining", RETRAINED_ROWS, reference)
+    return replay(stage, rows, reference, Client(stage.stack.model.url))
+
+
+def input_contract(stage: Stage) -> dict[str, Any]:
+    """Malformed bodies, and ordinary ones that look unusual."""
+    rows = hidden_flights(stage, "inputs", 40, stage.champion)
+    client = Client(stage.stack.model.url)
+    servers = skewed_servers(stage)
+    return {
+        "malformed": inputs.send_malformed(client, flights.records(rows)[0]),
+        "ordinary": [
+            {
+                **inputs.send_ordinary(client, case),
+                "references": {
+                    subset: stage.champion.predict(inputs.frame(case.rows), server).tolist()
+                    for subset, server in servers.items()
+                },
+            }
+            for case in inputs.ordinary_cases(flights.records(rows))
+        ],
+    }
+
+
+def skew_metric(stage: Stage) -> dict[str, Any]:
+    """The exported score by window: two clean ones, then two in which one column is wrong."""
+    faults = random.Random(stage.variant.number("feed faults")).sample(sorted(FEED_FAULTS), 2)
+    rows = hidden_flights(stage, "skew metric", 4 * WINDOW_ROWS, stage.champion)
+    # Shuffled: each window has the same seasons, weekdays and hours in it.
+    rows = rows.sample(frac=1, random_state=stage.variant.number("windows"))
+    client = Client(stage.stack.model.url)
+    windows = []
+    for number, feature in enumerate([None, None, *faults]):
+        window = rows.iloc[number * WINDOW_ROWS : (number + 1) * WINDOW_ROWS]
+        name = f"clean {number + 1}"
+        if feature is not None:
+            name, column, change = FEED_FAULTS[feature]
+            window = window.assign(**{column: change(window[column])})
+        client.score_all(flights.records(window))
+        scores = metrics.by_label(client, "feature_skew_score", "feature")
+        windows.append({"name": name, "faulty_feature": feature, "scores": scores})
+    return {"metric": "feature_skew_score", "windows": windows}
+
+
+def parity_test(stage: Stage) -> dict[str, Any]:
+    """The submission's own parity test, against services that are right or wrong in one way.
+
+    They answer as the champion of the moment would: the retrained one, or where retraining failed,
+    the shipped one. The order is the seed's.
+    """
+    shipped = registry.champion_version(stage.stack.registry.url) == training.SHIPPED
+    reference = stage.champion if shipped else retrained(stage)
+    servers = skewed_servers(stage)
+    runs = [("faithful", "none"), *((f"{tier} skew", tier) for tier in TIERS)]
+    random.Random(stage.variant.number("order of tests")).shuffle(runs)
+
+    def run(case: tuple[str, str]) -> dict[str, Any]:
+        service, subset = case
+
+        def answer(records: list[dict[str, Any]]) -> list[float]:
+            return reference.predict(inputs.frame(records), servers[subset]).tolist()
+
+        with proxy(stage.stack.model.url, answer) as url:
+            done = stage.stack.run_pipeline(
+                *("pytest", "-x", "-q", "-p", "no:cacheprovider", "tests/test_parity.py"),
+                timeout_s=TEST_WITHIN_S,
+                environment={"SERVICE_URL": url},
+            )
+        return {
+            "service": service,
+            "should": "pass" if subset == "none" else "fail",
+            "status": done.status,
+            "timed_out": done.timed_out,
+            "tail": (done.stdout + done.stderr)[-1500:],
+        }
+
+    with ThreadPoolExecutor(2) as pool:
+        return {"shipped": shipped, "runs": list(pool.map(run, runs))}
+
+
+def diagnosed(stage: Stage) -> dict[str, Any]:
+    """What the candidate says broke, beside what did."""
+    truth = diagnosis.truth(Path(__file__).with_name("truth.yaml"), stage.variant)
+    return {**diagnosis.read(stage.workspace), "truth": truth}
+
+
+def hidden_flights(stage: Stage, purpose: str, rows: int, reference: Reference) -> pd.DataFrame:
+    """Production flights drawn anew and moved in time, with categories the model knows."""
+    everything = stage.flights
+    known = everything["month"].isin(PRODUCTION_MONTHS)
+    for column, values in reference.spec.categories.items():
+        known &= everything[column].isin(values)
+    number = stage.variant.number(purpose)
+    weeks = random.Random(number).choice([-3, -2, -1, 1, 2, 3])
+    return flights.resample(everything[known], rows=rows, weeks=weeks, seed=number, prefix="F9")
+
+
+def other_data(stage: Stage) -> pd.DataFrame:
+    """What the harness retrains on: half of the training flights, without three carriers, so that
+    category codes and every threshold differ from the shipped model's.
+    """
+    rows = flights.training(stage.flights)
+    number = stage.variant.number("other data")
+    carriers = sorted(rows["carrier"].unique())
+    dropped = random.Random(number).sample(carriers[1:-1], 3)
+    rows = rows[~rows["carrier"].isin(dropped)]
+    return flights.labelled(rows.sample(frac=0.5, random_state=number).sort_index())
+
+
+def skewed_servers(stage: Stage) -> dict[str, Any]:
+    """The preprocessing of a server with each subset of the variant's skews, by name."""
+    template = (stage.scenario.folder / "overlay/service/preprocessing.py.j2").read_text("utf-8")
+    servers = {}
+    for subset in SUBSETS:
+        name = "+".join(subset) or "none"
+        context = {
+            f"{tier}_skew": stage.variant.parameters[f"{tier}_skew"] if tier in subset else ""
+            for tier in TIERS
+        }
+        source = overlay.render(template, context, stage.scenario.folder)
+        module = references.module_from(source, f"server_with_{name}", "preprocessing.py.j2")
+        # The broken server fails on an unknown category; a server that only skews does not.
+        module.codes = codes
+        servers[name] = module.preprocess
+    return servers
+
+
+def codes(values: pd.Series, known: tuple[str, ...]) -> pd.Series:
+    """Each value's place among the known ones, NaN where it is not known."""
+    return values.map({value: float(code) for code, value in enumerate(known)})
+
+
+def replay(
+    stage: Stage, rows: pd.DataFrame, reference: Reference, client: Client
+) -> dict[str, Any]:
+    """Send flights and put what was served beside every reference."""
+    with ThreadPoolExecutor(1) as pool:
+        # References are computed while the service answers.
+        predicted = pool.submit(
+            lambda: {
+                name: reference.predict(rows, server).tolist()
+                for name, server in skewed_servers(stage).items()
+            }
+        )
+        exchanges: list[Exchange] = client.score_all(flights.records(rows))
+        by_subset = predicted.result()
+    return {
+        "rows": len(rows),
+        "months": rows["departure"].dt.month.tolist(),
+        "late": rows["late"].tolist(),
+        "served": predictions_of(exchanges),
+        "references": by_subset,
+        "requests": [exchange.summary() for exchange in exchanges],
+    }

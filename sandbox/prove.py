@@ -1,0 +1,117 @@
+"""Proof that graders are right: every attempt is graded and compared with what it has to earn."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox import assessment, attempts, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sandbox.attempts import Attempt
+    from sandbox.grading.scorecard import Scorecard
+    from sandbox.variant import Variant
+
+TOLERANCE = 0.005
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One attempt on one seed.
+
+    Args:
+        scenario: the scenario's name.
+        attempt: the attempt's name.
+        kind: what it proves.
+        seed: which variant.
+        expected: points it has to earn.
+        observed: points it earned; None where it could not be graded.
+        differences: every figure that is not what it should be, in words.
+        seconds: how long it took.
+    """
+
+    scenario: str
+    attempt: str
+    kind: str
+    seed: str
+    expected: float
+    observed: float | None
+    differences: tuple[str, ...]
+    seconds: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the graders did what they have to."""
+        return not self.differences
+
+
+def prove(
+    scenario: str, *, seeds: int, only: Sequence[str], runtime: str, keep: Path | None = None
+) -> Iterator[Trial]:
+    """Grade attempts one after the other.
+
+    Args:
+        scenario: the scenario's name.
+        seeds: how many variants of each attempt.
+        only: names of attempts; all where empty.
+        runtime: where to run them.
+        keep: a folder in which the results of trials that differ are kept.
+    """
+    for attempt in attempts.load_all(scenario):
+        if only and attempt.name not in only:
+            continue
+        for chosen in attempts.variants(scenario, seeds):
+            yield _try(attempt, chosen, runtime, keep)
+
+
+def write_matrix(trials: Sequence[Trial], path: Path) -> None:
+    """Write trials as JSON, for the record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(trial) for trial in trials], indent=1) + "\n", "utf-8")
+
+
+def _try(attempt: Attempt, chosen: Variant, runtime: str, keep: Path | None) -> Trial:
+    paths.RUNS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=paths.RUNS, ignore_cleanup_errors=True) as name:
+        workspace = attempts.make(attempt, chosen, Path(name) / "workspace")
+        results = Path(name) / "results"
+        card = assessment.assess(workspace, results, runtime=runtime)
+        found = tuple(_differences(attempt, card))
+        if found and keep:
+            target = keep / f"{attempt.name}-{chosen.seed}"
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(results, target)
+    return Trial(
+        scenario=chosen.scenario,
+        attempt=attempt.name,
+        kind=attempt.kind,
+        seed=chosen.seed,
+        expected=attempt.points,
+        observed=card.points if card.gradable else None,
+        differences=found,
+        seconds=round(sum(card.durations_s.values()), 1),
+    )
+
+
+def _differences(attempt: Attempt, card: Scorecard) -> Iterator[str]:
+    if card.problem:
+        yield card.problem
+    for verdict in card.verdicts:
+        if verdict.outcome == "ungradable":
+            yield f"{verdict.check} is ungradable: {verdict.seen}"
+    if abs(card.points - attempt.points) > TOLERANCE:
+        yield f"{card.points:g} points instead of {attempt.points:g}: " + "; ".join(
+            f"{v.check} {v.points:g}/{v.points_max:g} ({v.seen[:160]})"
+            for v in card.verdicts
+            if not v.guard
+        )
+    earned = {verdict.check: verdict.points for verdict in card.verdicts}
+    for check, points in attempt.checks.items():
+        if abs(earned.get(check, -1) - points) > TOLERANCE:
+            yield f"{check} earns {earned.get(check, 'nothing, it is missing')} instead of {points}"

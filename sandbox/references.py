@@ -1,0 +1,89 @@
+"""What predictions should be, from the harness's own copy of the pipeline and the champion.
+
+A submission's pipeline is never asked: it could agree with a service that is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import lightgbm
+import numpy as np
+import yaml
+
+from sandbox import models, paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class Preprocess(Protocol):
+    """Raw flights and what the model learned about categories, to features."""
+
+    def __call__(self, flights: pd.DataFrame, spec: Any) -> pd.DataFrame:
+        """Columns as the model was trained on, one row a flight."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model as the harness holds it.
+
+    Args:
+        features: the healthy pipeline's `features` module.
+        spec: its `FeatureSpec` for this model.
+        booster: the model.
+    """
+
+    features: ModuleType
+    spec: Any
+    booster: lightgbm.Booster
+
+    def predict(
+        self, flights: pd.DataFrame, preprocess: Preprocess | None = None
+    ) -> NDArray[np.float64]:
+        """One probability a row; with another preprocessing, what a server with that would say."""
+        build = preprocess or self.features.build
+        return np.asarray(self.booster.predict(build(flights, self.spec)), dtype="float64")
+
+
+def champion(registry_folder: Path) -> Reference:
+    """The champion of a registry made by `models.releases`."""
+    folder = models.champion_folder(registry_folder)
+    metadata = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))["metadata"]
+    features = pipeline_module("features")
+    return Reference(
+        features=features,
+        spec=features.FeatureSpec.from_dict(metadata["features"]),
+        booster=lightgbm.Booster(model_file=folder / "model.lgb"),
+    )
+
+
+def retrained(flights: pd.DataFrame) -> Reference:
+    """What the healthy pipeline learns from other labelled flights."""
+    features = pipeline_module("features")
+    spec = features.fit(flights)
+    frame = features.build(flights, spec)
+    booster = pipeline_module("estimator").train(frame, flights["late"], features.CATEGORICAL)
+    return Reference(features, spec, booster)
+
+
+def pipeline_module(name: str) -> ModuleType:
+    """One self-contained module of the healthy pipeline."""
+    path = paths.HEALTHY / "pipeline" / f"{name}.py"
+    return module_from(path.read_text("utf-8"), f"reference_{name}", str(path))
+
+
+def module_from(source: str, name: str, origin: str) -> ModuleType:
+    """A module from source text of ours, under a name of its own."""
+    module = ModuleType(name)
+    module.__file__ = origin
+    # Dataclasses look their module up while the body runs.
+    sys.modules[name] = module
+    exec(compile(source, origin, "exec"), module.__dict__)  # noqa: S102 - it is our own file
+    return module

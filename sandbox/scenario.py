@@ -1,0 +1,127 @@
+"""A scenario: one take-home, a folder under `broken_services/` with a typed `scenario.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sandbox import paths
+from sandbox.errors import UsageError
+
+FILE = "scenario.yaml"
+
+
+class Strict(BaseModel):
+    """A file's part: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServiceStart(Strict):
+    """How the model service is started.
+
+    Args:
+        command: program and arguments, run in the workspace; `PORT` tells it where to listen.
+        ready_path: answers 200 once the service can predict.
+        ready_within_s: seconds it has for that.
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+    ready_path: str = Field(pattern=r"^/")
+    ready_within_s: float = Field(gt=0, le=120)
+
+
+class Choice(Strict):
+    """A parameter of the variant: one of these."""
+
+    choice: tuple[str, ...] = Field(min_length=1)
+
+
+class Range(Strict):
+    """A parameter of the variant: an integer, both ends included."""
+
+    low: int
+    high: int
+
+
+Parameter = Annotated[Choice | Range, Field(union_mode="smart")]
+
+
+class Scenario(Strict):
+    """What `scenario.yaml` says, and where it was found.
+
+    Args:
+        name: the folder's name.
+        title: for headings.
+        summary: one line for `sandbox list`.
+        level: what experience it asks for.
+        time_limit_min: minutes a candidate is given.
+        competencies: in the order of the scorecard.
+        editable: globs of what the candidate is asked to change.
+        protected: globs of what is restored before grading.
+        removes: files of the healthy service that the broken one lacks.
+        service: how the model service is started.
+        variant: what a seed chooses, by parameter.
+        folder: the scenario's folder.
+    """
+
+    name: str
+    title: str
+    summary: str
+    level: Literal["junior", "intermediate", "senior"]
+    time_limit_min: int = Field(gt=0)
+    competencies: tuple[str, ...] = Field(min_length=1)
+    editable: tuple[str, ...]
+    protected: tuple[str, ...]
+    removes: tuple[str, ...] = ()
+    service: ServiceStart
+    variant: dict[str, Parameter] = Field(default_factory=dict)
+    folder: Path
+
+
+def names() -> list[str]:
+    """Every scenario there is, sorted."""
+    return sorted(path.parent.name for path in paths.SERVICES.glob(f"*/{FILE}"))
+
+
+def load(name: str) -> Scenario:
+    """Read one scenario.
+
+    Raises:
+        UsageError: there is none of that name, or its file is not as it should be.
+    """
+    folder = paths.SERVICES / name
+    if name not in names():
+        raise UsageError(
+            expected=f"a scenario, one of: {', '.join(names())}",
+            seen=repr(name),
+            hint="`sandbox list` tells what each is about",
+        )
+    return read(folder / FILE)
+
+
+def read(path: Path) -> Scenario:
+    """Read one scenario's file.
+
+    Raises:
+        UsageError: it is not YAML, or a key is missing, unknown or of the wrong type.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+        if not isinstance(content, dict):
+            raise UsageError(expected=f"a mapping in {path}", seen=type(content).__name__)
+        return Scenario(**content, name=path.parent.name, folder=path.parent)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise UsageError(expected=f"YAML in {path}", seen=problem, hint="mend the file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            expected=f"{path} as docs/authoring.md describes it",
+            seen=f"{where}: {first['msg']}",
+            hint="mend that key",
+        ) from error

@@ -1,0 +1,205 @@
+"""Requests to the service under test: bounded in time and size, and every answer accounted for.
+
+Whatever a service does (errors, hangs, endless bodies, wrong lengths, NaN) becomes an `Exchange`
+with a problem in words. Nothing it answers raises.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from sandbox.errors import SubmissionFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+TIMEOUT_S = 10.0
+ANSWER_BYTES_MAX = 8 * 2**20
+# After this many requests in a row without an answer the service is taken for hung.
+HUNG_AFTER = 3
+ROWS_PER_REQUEST = 50
+CLOSED = "the connection was closed without an answer"
+_OK = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, or what happened instead.
+
+    Args:
+        status: the HTTP status; None where no answer came.
+        body: what it said.
+        version: the model version it says it used, empty where it does not say.
+        latency_ms: milliseconds from sending to the whole answer.
+        problem: what went wrong on the way; empty where nothing did.
+    """
+
+    status: int | None
+    body: bytes
+    version: str
+    latency_ms: float
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One scoring request and what came of it.
+
+    Args:
+        rows: flights asked about.
+        status: the HTTP status; None where no answer came.
+        predictions: one finite probability a row; None where the answer does not give that.
+        version: the model version that answered.
+        latency_ms: milliseconds from sending to the whole answer.
+        problem: what is wrong with the answer, in words; empty where nothing is.
+    """
+
+    rows: int
+    status: int | None
+    predictions: list[float] | None
+    version: str
+    latency_ms: float
+    problem: str
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the predictions, as plain JSON."""
+        fields = asdict(self)
+        del fields["predictions"]
+        return fields
+
+
+class Client:
+    """Talks to one service over a kept-alive connection."""
+
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        self.url = url
+        self._timeout_s = timeout_s
+        self._pool = urllib3.PoolManager(retries=False, maxsize=4)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        """One request of any kind."""
+        answer = self._ask(method, path, body)
+        if answer.status is None and answer.problem == CLOSED:
+            # A server may close a kept-alive connection at any time (RFC 9112, 9.5); it only counts
+            # when a fresh connection fares no better.
+            self._pool.clear()
+            answer = self._ask(method, path, body)
+        return answer
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        began = time.monotonic()
+        try:
+            response = self._pool.request(
+                method,
+                self.url + path,
+                body=body,
+                headers={"Content-Type": "application/json"},
+                timeout=self._timeout_s,
+                preload_content=False,
+            )
+            data, problem = _read(response, began + self._timeout_s)
+            status: int | None = response.status
+            version = response.headers.get("X-Model-Version", "")[:40]
+        except urllib3.exceptions.HTTPError as error:
+            status, data, version = None, b"", ""
+            problem = _in_words(error, self._timeout_s)
+        return Answer(status, data, version, (time.monotonic() - began) * 1000, problem)
+
+    def score(self, records: Sequence[object]) -> Exchange:
+        """Ask for one prediction a record."""
+        return self.score_body(
+            json.dumps({"dataframe_records": list(records)}).encode(), len(records)
+        )
+
+    def score_body(self, body: bytes, rows: int) -> Exchange:
+        """Ask with a body as it is; `rows` predictions should come back."""
+        answer = self.ask("POST", "/invocations", body)
+        predictions, problem = (
+            _predictions(answer, rows) if not answer.problem else (None, answer.problem)
+        )
+        return Exchange(
+            rows, answer.status, predictions, answer.version, answer.latency_ms, problem
+        )
+
+    def score_all(
+        self, records: Sequence[object], rows_per_request: int = ROWS_PER_REQUEST
+    ) -> list[Exchange]:
+        """Ask about many flights, one request after the other.
+
+        Raises:
+            SubmissionFault: the service stopped answering.
+        """
+        exchanges: list[Exchange] = []
+        for batch in batches(records, rows_per_request):
+            exchanges.append(self.score(batch))
+            last = exchanges[-HUNG_AFTER:]
+            if len(last) == HUNG_AFTER and all(exchange.status is None for exchange in last):
+                raise SubmissionFault(
+                    expected="the service to answer scoring requests",
+                    seen=f"{HUNG_AFTER} in a row without an answer, the last: {last[-1].problem}",
+                    hint="look at the service's log",
+                )
+        return exchanges
+
+
+def batches(records: Sequence[object], size: int) -> Iterator[Sequence[object]]:
+    """Consecutive slices; the last may be shorter."""
+    return (records[start : start + size] for start in range(0, len(records), size))
+
+
+def predictions_of(exchanges: Iterable[Exchange]) -> list[float | None]:
+    """One entry a row asked about, in order; None where no usable prediction came."""
+    rows: list[float | None] = []
+    for exchange in exchanges:
+        rows.extend(
+            [None] * exchange.rows if exchange.predictions is None else exchange.predictions
+        )
+    return rows
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> tuple[bytes, str]:
+    # Chunk by chunk: a service that sends a byte a second must not outlast the deadline.
+    parts: list[bytes] = []
+    size = 0
+    for chunk in response.stream(64 * 1024):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > ANSWER_BYTES_MAX or time.monotonic() > deadline:
+            response.close()
+            limit = f"{ANSWER_BYTES_MAX} bytes" if size > ANSWER_BYTES_MAX else "the time limit"
+            return b"", f"the answer went on beyond {limit}"
+    response.release_conn()
+    return b"".join(parts), ""
+
+
+def _in_words(error: urllib3.exceptions.HTTPError, timeout_s: float) -> str:
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return f"no answer within {timeout_s:g} s"
+    if isinstance(error, urllib3.exceptions.ProtocolError):
+        return CLOSED
+    return f"no answer: {type(error).__name__}"
+
+
+def _predictions(answer: Answer, rows: int) -> tuple[list[float] | None, str]:
+    if answer.status != _OK:
+        said = answer.body[:200].decode("utf-8", "replace")
+        return None, f"status {answer.status}: {said}"
+    try:
+        values = json.loads(answer.body)["predictions"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None, 'the answer is not {"predictions": [...]}'
+    if not isinstance(values, list) or len(values) != rows:
+        seen = len(values) if isinstance(values, list) else type(values).__name__
+        return None, f"expected {rows} predictions, saw {seen}"
+    if not all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
+    ):
+        return None, "some predictions are not finite numbers"
+    return [float(value) for value in values], ""
