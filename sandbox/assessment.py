@@ -11,13 +11,11 @@ import hashlib
 import json
 import platform
 import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import paths
@@ -30,6 +28,8 @@ from sandbox.scenario import load as load_scenario
 from sandbox.workspace import file_digests
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sandbox.scenario import Scenario
     from sandbox.submission import Submission
     from sandbox.variant import Variant
@@ -90,9 +90,7 @@ def assess(path: Path, results: Path, *, runtime: str, course: Course | None = N
     from sandbox import submission  # noqa: PLC0415
 
     began = time.monotonic()
-    paths.RUNS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=paths.RUNS, ignore_cleanup_errors=True) as name:
-        scratch = Path(name)
+    with paths.run_folder() as scratch:
         entry = _enter(submission.load(path, scratch / "submission"), scratch)
         course = course or hidden_course(entry.scenario.name)
         writer = EvidenceWriter(results / EVIDENCE)
@@ -166,21 +164,22 @@ class _Entry:
     submission: Submission
     scenario: Scenario
     variant: Variant
-    pristine: Path
     workspace: Path
     restored: list[str]
+    changed: list[dict[str, Any]]
     scratch: Path
 
 
 def _enter(submitted: Submission, scratch: Path) -> _Entry:
-    from sandbox import compose, submission, variant  # noqa: PLC0415 - see `assess`
+    from sandbox import compose, diffs, submission, variant  # noqa: PLC0415 - see `assess`
 
     scenario = load_scenario(submitted.manifest.scenario)
     chosen = variant.choose(scenario, submitted.manifest.seed)
     pristine = compose.compose(scenario, chosen, scratch / "pristine")
     workspace = shutil.copytree(pristine, scratch / "workspace")
     restored = submission.apply(submitted, workspace)
-    return _Entry(submitted, scenario, chosen, pristine, workspace, restored, scratch)
+    changed = [asdict(change) for change in diffs.diff(pristine, workspace)]
+    return _Entry(submitted, scenario, chosen, workspace, restored, changed, scratch)
 
 
 def _collect(
@@ -212,11 +211,8 @@ def _collect(
 
 
 def _case(entry: _Entry) -> dict[str, Any]:
-    from sandbox.diffs import diff  # noqa: PLC0415 - see `assess`
-
-    changed = [asdict(change) for change in diff(entry.pristine, entry.workspace)]
     by_kind: dict[str, list[str]] = {}
-    for change in changed:
+    for change in entry.changed:
         by_kind.setdefault(str(change["kind"]), []).append(change["path"])
     return {
         "scenario": entry.scenario.name,
@@ -230,7 +226,7 @@ def _case(entry: _Entry) -> dict[str, Any]:
             "removed": by_kind.get("removed", []),
             "protected_restored": entry.restored,
         },
-        "diff": changed,
+        "diff": entry.changed,
         "tools": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in TOOLS if _installed(name)},

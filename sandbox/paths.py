@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ROOT / "broken_services"
@@ -17,3 +23,39 @@ RUNS = STATE / "runs"
 WORK = Path.cwd() / "work"
 RESULTS = Path.cwd() / "results"
 SUBMISSIONS = Path.cwd() / "submissions"
+
+
+@contextlib.contextmanager
+def run_folder() -> Iterator[Path]:
+    """A folder for one run, gone with the block. Its name tells whose it is, for `abandoned`."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=RUNS, prefix=run_prefix(), ignore_cleanup_errors=True
+    ) as name:
+        yield Path(name)
+
+
+def run_prefix() -> str:
+    """What the names of this process' temporary folders start with."""
+    return f"mlops-sandbox-{os.getpid()}-"
+
+
+def abandoned() -> list[Path]:
+    """Temporary folders of runs whose process is gone."""
+    places = (RUNS, Path(tempfile.gettempdir()))
+    return [
+        path
+        for place in places
+        for path in place.glob("mlops-sandbox-*")
+        if not _alive(path.name.split("-")[2])
+    ]
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True

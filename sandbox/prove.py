@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import assessment, attempts, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from sandbox.attempts import Attempt
     from sandbox.grading.scorecard import Scorecard
@@ -77,10 +76,9 @@ def write_matrix(trials: Sequence[Trial], path: Path) -> None:
 
 
 def _try(attempt: Attempt, chosen: Variant, runtime: str, keep: Path | None) -> Trial:
-    paths.RUNS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=paths.RUNS, ignore_cleanup_errors=True) as name:
-        workspace = attempts.make(attempt, chosen, Path(name) / "workspace")
-        results = Path(name) / "results"
+    with paths.run_folder() as scratch:
+        workspace = attempts.make(attempt, chosen, scratch / "workspace")
+        results = scratch / "results"
         card = assessment.assess(workspace, results, runtime=runtime)
         found = tuple(_differences(attempt, card))
         if found and keep:

@@ -24,7 +24,7 @@ READY_WITHIN_S = 60.0
 _API = "/api/2.0/mlflow/registered-models"
 
 
-def spec(folder: Path) -> ServiceSpec:
+def spec(folder: Path, port: int | None = None) -> ServiceSpec:
     """The server on the registry kept in a folder (`registry.db` and `artifacts/`).
 
     The `mlflow server` command would import MLflow once to parse its options and again to serve;
@@ -50,6 +50,7 @@ def spec(folder: Path) -> ServiceSpec:
         ready_path="/health",
         ready_within_s=READY_WITHIN_S,
         trusted=True,
+        port=port,
     )
 
 

@@ -87,7 +87,9 @@ def running_stack(
         yield Stack(runtime, server, model, workspace)
 
 
-def service_spec(scenario: Scenario, workspace: Path, registry_url: str) -> ServiceSpec:
+def service_spec(
+    scenario: Scenario, workspace: Path, registry_url: str, port: int | None = None
+) -> ServiceSpec:
     """How a scenario's model service is started on a workspace."""
     command = scenario.service.command
     program = sys.executable if command[0] == "python" else command[0]
@@ -99,6 +101,7 @@ def service_spec(scenario: Scenario, workspace: Path, registry_url: str) -> Serv
         ready_path=scenario.service.ready_path,
         ready_within_s=scenario.service.ready_within_s,
         trusted=False,
+        port=port,
     )
 
 

@@ -52,6 +52,8 @@ class ServiceSpec:
         trusted: whether the code is ours; if not, it is isolated and its failures are its own.
         writable: other folders it may write to.
         readable: other files and folders it may read.
+        port: where it should answer if that port is free; otherwise, and for None, the runtime
+            chooses.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ServiceSpec:
     trusted: bool
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    port: int | None = None
 
 
 @dataclass(frozen=True)

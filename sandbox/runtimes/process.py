@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sandbox import processes
+from sandbox import paths, processes
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import bubblewrap
 from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_port
@@ -37,7 +37,7 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 def open_runtime() -> ProcessRuntime:
     """A runtime with a folder of its own for logs."""
-    return ProcessRuntime(Path(tempfile.mkdtemp(prefix="mlops-sandbox-")))
+    return ProcessRuntime(Path(tempfile.mkdtemp(prefix=paths.run_prefix())))
 
 
 class ProcessRuntime:
@@ -120,7 +120,7 @@ class ProcessRuntime:
     def launch(self, spec: ServiceSpec) -> ProcessService:
         """Start a service without waiting."""
         folder = self._new_folder()
-        port = _free_port()
+        port = _free_port(spec.port)
         access = Access.of(spec)
         given = {name: fill_port(value, port) for name, value in spec.environment.items()}
         environment = _environment({"PORT": str(port), **given}, access, folder)
@@ -175,14 +175,17 @@ def _environment(given: Mapping[str, str], access: Access, folder: Path) -> dict
     }
 
 
-def _free_port() -> int:
-    """A port nobody listens on, out of those that the kernel never gives to outgoing connections.
+def _free_port(wanted: int | None) -> int:
+    """The wanted port, or one out of those that the kernel never gives to outgoing connections.
 
     Traffic opens thousands of connections; any could take an ephemeral port before the service.
     """
-    for _ in range(len(_PORTS)):
-        port = random.choice(_PORTS)  # noqa: S311 - two runs should differ, nobody guesses
+    # Two runs should differ, and nobody guesses.
+    others = random.sample(_PORTS, len(_PORTS))
+    for port in others if wanted is None else [wanted, *others]:
         with socket.socket() as probe, contextlib.suppress(OSError):
+            # As servers do: connections that are just closing do not make a port taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
     raise HarnessFault(expected=f"a free port in {_PORTS}", seen="none")

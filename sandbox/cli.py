@@ -1,0 +1,301 @@
+"""The `sandbox` command: arguments and exit statuses, no logic.
+
+Exit status: 0 done (graded), 1 graded but below `--fail-under` or a check failed, 2 wrong usage,
+3 ungradable: the harness's fault.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox import paths
+from sandbox.errors import SandboxError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sandbox.grading.scorecard import Scorecard
+
+BELOW, USAGE, UNGRADABLE = 1, 2, 3
+DEFAULT_SEED = "1"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Practical take-home assessments of MLOps engineers.",
+    pretty_exceptions_enable=False,
+)
+
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", help="The workspace folder; work/<scenario> if one.")
+]
+RuntimeOption = Annotated[str, typer.Option("--runtime", help="Where services run.")]
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line and an exit status."""
+    try:
+        app()
+    except SandboxError as error:
+        first, _, rest = str(error).partition("\n")
+        print(f"sandbox: {first}", file=sys.stderr)
+        if rest:
+            print(rest, file=sys.stderr)
+        sys.exit(USAGE if isinstance(error, UsageError) else UNGRADABLE)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the scenarios."""
+    from sandbox import scenario  # noqa: PLC0415
+
+    for name in scenario.names():
+        setting = scenario.load(name)
+        typer.echo(f"{name}  ({setting.level}, {setting.time_limit_min} min)")
+        typer.echo(f"    {setting.summary}")
+
+
+@app.command()
+def start(
+    scenario: Annotated[str, typer.Argument(help="Which take-home, see `sandbox list`.")],
+    seed: Annotated[str | None, typer.Option(help="Chooses the variant.")] = None,
+    workspace: WorkspaceOption = None,
+    runtime: RuntimeOption = "process",
+) -> None:
+    """Make the workspace if there is none yet, and start the broken service with live traffic."""
+    from sandbox import session, welcome  # noqa: PLC0415
+
+    folder = (workspace or paths.WORK / scenario).resolve()
+    made = welcome.ensure_workspace(scenario, seed, folder, DEFAULT_SEED)
+    state = session.start(folder, runtime)
+    welcome.greet(_console(), state, new=made)
+
+
+@app.command()
+def status() -> None:
+    """Tell what runs, with live figures."""
+    from sandbox import session, welcome  # noqa: PLC0415
+
+    state = session.running()
+    if state is None:
+        typer.echo("Nothing is running. Start with: make start")
+        return
+    welcome.show_status(_console(), state)
+
+
+@app.command()
+def logs(
+    lines: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = 60,
+) -> None:
+    """Show the service's last log lines."""
+    from sandbox import session  # noqa: PLC0415
+
+    if not session.SERVICE_LOG.exists():
+        raise UsageError(expected="a take-home that was started", seen="none", hint="make start")
+    for line in session.SERVICE_LOG.read_text("utf-8").splitlines()[-lines:]:
+        typer.echo(line)
+
+
+@app.command()
+def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process") -> None:
+    """Run the public checks on the workspace as it is now."""
+    from sandbox import assessment, scenario, welcome  # noqa: PLC0415
+    from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
+
+    folder = _workspace(workspace)
+    welcome.warn_of_protected(_console(), folder)
+    setting = scenario.load(welcome.scenario_of(folder))
+    with paths.run_folder() as results:
+        card = assessment.assess(
+            folder, results, runtime=runtime, course=assessment.public_course(setting)
+        )
+    print_scorecard(card, _console(), points=False)
+    if not card.gradable:
+        raise typer.Exit(UNGRADABLE)
+    if any(verdict.outcome == "failed" for verdict in card.verdicts):
+        raise typer.Exit(BELOW)
+
+
+@app.command()
+def submit(workspace: WorkspaceOption = None) -> None:
+    """Pack the workspace into submissions/, and say what was changed."""
+    from sandbox import submission, welcome  # noqa: PLC0415
+
+    folder = _workspace(workspace)
+    archive = submission.pack(folder, paths.SUBMISSIONS)
+    welcome.show_changes(_console(), submission.changes(folder))
+    typer.echo(f"Packed into {_relative(archive)}")
+
+
+@app.command()
+def stop() -> None:
+    """Stop everything that `start` started. The workspace stays."""
+    from sandbox import session  # noqa: PLC0415
+
+    typer.echo("Stopped." if session.stop() else "Nothing was running.")
+
+
+@app.command()
+def grade(
+    submission: Annotated[
+        Path | None, typer.Argument(help="Archive or workspace; the last submission if missing.")
+    ] = None,
+    runtime: RuntimeOption = "process",
+    fail_under: Annotated[
+        float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
+    ] = 0,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the results; results/<id> if missing.")
+    ] = None,
+) -> None:
+    """Run the hidden plan and the graders on a submission, and write scorecard and report."""
+    from sandbox import assessment  # noqa: PLC0415
+
+    path = submission or _last_submission()
+    if not path.exists():
+        raise UsageError(expected="an archive or a workspace folder", seen=f"nothing at {path}")
+    folder = results or _free_results(path)
+    card = assessment.assess(path, folder, runtime=runtime)
+    report = assessment.publish(card, folder)
+    _finish(card, fail_under, f"Report: {_relative(report)}")
+
+
+@app.command()
+def regrade(
+    results: Annotated[Path, typer.Argument(help="A folder that `grade` wrote.")],
+    fail_under: Annotated[
+        float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
+    ] = 0,
+    report: Annotated[bool, typer.Option(help="Also write the report anew.")] = False,
+) -> None:
+    """Grade again from evidence alone."""
+    from sandbox import assessment  # noqa: PLC0415
+
+    card = assessment.judge(results)
+    if report:
+        assessment.publish(card, results)
+    _finish(card, fail_under, f"Scorecard: {_relative(results / assessment.SCORECARD)}")
+
+
+@app.command()
+def prove(
+    scenario: Annotated[str | None, typer.Argument(help="All scenarios if missing.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Variants of each attempt.")] = 5,
+    attempt: Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.")] = None,
+    runtime: RuntimeOption = "process",
+) -> None:
+    """Grade every attempt and compare with what it has to earn."""
+    from sandbox import prove as proof  # noqa: PLC0415
+    from sandbox import scenario as scenarios  # noqa: PLC0415
+
+    names = [scenario] if scenario else scenarios.names()
+    kept = paths.RESULTS / "prove"
+    trials = []
+    for name in names:
+        scenarios.load(name)
+        for trial in proof.prove(name, seeds=seeds, only=attempt or [], runtime=runtime, keep=kept):
+            trials.append(trial)
+            mark = "ok " if trial.proven else "NOT"
+            seen = "ungradable" if trial.observed is None else f"{trial.observed:g}"
+            typer.echo(
+                f"{mark} {trial.scenario} {trial.attempt:<18} {trial.seed:<9} "
+                f"expected {trial.expected:g}, observed {seen}  ({trial.seconds:g} s)"
+            )
+            for difference in trial.differences:
+                typer.echo(f"      {difference}")
+    if not trials:
+        raise UsageError(expected="attempts to grade", seen=f"none named {attempt}")
+    proof.write_matrix(trials, kept / "matrix.json")
+    wrong = sum(not trial.proven for trial in trials)
+    typer.echo(f"{len(trials) - wrong} of {len(trials)} as expected")
+    if wrong:
+        raise typer.Exit(BELOW)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell every tool, its version and what needs it."""
+    from sandbox import upkeep  # noqa: PLC0415
+
+    findings = upkeep.examine()
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.good else 'MISS'} {finding.name:<12} {finding.seen}")
+        if not finding.good:
+            typer.echo(f"     needed for {finding.needed_for}; try: {finding.hint}")
+    if any(finding.required and not finding.good for finding in findings):
+        raise typer.Exit(UNGRADABLE)
+
+
+@app.command()
+def clean(
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Also forget data and trained releases.")
+    ] = False,
+) -> None:
+    """Stop and sweep what runs left behind. Workspaces, submissions and results stay."""
+    from sandbox import upkeep  # noqa: PLC0415
+
+    for line in upkeep.sweep(cache=cache):
+        typer.echo(line)
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console()
+
+
+def _workspace(given: Path | None) -> Path:
+    """The workspace that is meant: given, running, or the only one there is."""
+    from sandbox import session  # noqa: PLC0415
+
+    if given is not None:
+        return given.resolve()
+    if (state := session.running()) is not None:
+        return Path(state.workspace)
+    found = sorted(path for path in paths.WORK.glob("*") if path.is_dir())
+    if len(found) != 1:
+        raise UsageError(
+            expected="one workspace under work/",
+            seen=f"{len(found)}",
+            hint="make start, or name one with WORKSPACE=",
+        )
+    return found[0]
+
+
+def _last_submission() -> Path:
+    archives = sorted(paths.SUBMISSIONS.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if not archives:
+        raise UsageError(
+            expected="a submission under submissions/",
+            seen="none",
+            hint="make submit, or name one with SUBMISSION=",
+        )
+    return archives[-1]
+
+
+def _free_results(submission: Path) -> Path:
+    stem = submission.name.removesuffix(".tar.gz")
+    number = 1
+    while (folder := paths.RESULTS / f"{stem}.{number}").exists():
+        number += 1
+    return folder
+
+
+def _relative(path: Path) -> Path:
+    return path.resolve().relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _finish(card: Scorecard, fail_under: float, where: str) -> None:
+    from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
+
+    print_scorecard(card, _console())
+    typer.echo(where)
+    if not card.gradable:
+        raise typer.Exit(UNGRADABLE)
+    if card.points < fail_under:
+        raise typer.Exit(BELOW)

