@@ -7,6 +7,7 @@ changed, an `overlay/` that is laid over the broken workspace.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import yaml
@@ -17,8 +18,6 @@ from sandbox.errors import UsageError
 from sandbox.scenario import Strict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sandbox.variant import Variant
 
 EXPECTED = "expected.yaml"

@@ -7,6 +7,7 @@ Exit status: 0 done (graded), 1 graded but below `--fail-under` or a check faile
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +47,14 @@ def main() -> None:
         if rest:
             print(rest, file=sys.stderr)
         sys.exit(USAGE if isinstance(error, UsageError) else UNGRADABLE)
+    except Exception as error:
+        # A bug of ours: no submission is to blame, and the trace is kept for whoever mends it.
+        paths.STATE.mkdir(parents=True, exist_ok=True)
+        trace = paths.STATE / "crash.log"
+        trace.write_text(traceback.format_exc(), encoding="utf-8")
+        print(f"sandbox: a fault of ours: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"The trace is in {trace}; please report it.", file=sys.stderr)
+        sys.exit(UNGRADABLE)
 
 
 @app.command("list")

@@ -8,6 +8,7 @@ late, else 0.0. Flights that never arrived have no label and are left out.
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,10 +100,15 @@ def _read() -> pd.DataFrame:
     flights = flights.sort_values("departure", kind="stable").reset_index(drop=True)
     flights["flight_id"] = [f"F{number:06d}" for number in range(len(flights))]
     flights["scheduled_departure"] = instants(flights["departure"])
+    _date(flights)
+    return flights[[*RAW, "late", "departure", "month", "day_of_year"]]
+
+
+def _date(flights: pd.DataFrame) -> None:
+    """Set `month` and `day_of_year` by the local departure."""
     local = flights["departure"].dt.tz_convert(AIRPORT_TIMEZONE)
     flights["month"] = local.dt.month
     flights["day_of_year"] = local.dt.day_of_year
-    return flights[[*RAW, "late", "departure", "month", "day_of_year"]]
 
 
 def instants(departure: pd.Series[pd.Timestamp]) -> pd.Series[str]:
@@ -132,10 +138,12 @@ def labelled(flights: pd.DataFrame) -> pd.DataFrame:
 def resample(
     flights: pd.DataFrame, *, rows: int, weeks: int, seed: int, prefix: str
 ) -> pd.DataFrame:
-    """Draw flights anew, so that no row can be looked up in the published tables.
+    """Draw flights anew, so that no row can be looked up in the published tables (save the few of a
+    year that have no weather at all, where there is nothing to shift).
 
-    Rows are drawn without replacement, each moved by whole weeks (so the hour and the weekday
-    stay), its weather shifted a little (so labels keep their meaning), and given a new id.
+    Rows are drawn without replacement, each moved by whole weeks (so the local hour and weekday
+    stay, also when the clocks change between), its weather shifted a little (so labels keep their
+    meaning), and given a new id.
 
     Args:
         flights: labelled flights as `load` gives them.
@@ -148,13 +156,19 @@ def resample(
         `rows` flights in order of departure, same columns; `late` keeps the drawn flight's label.
     """
     drawn = flights.sample(rows, random_state=seed)
-    drawn["departure"] += pd.Timedelta(weeks=weeks)
+    clock = drawn["departure"].dt.tz_convert(AIRPORT_TIMEZONE).dt.tz_localize(None)
+    moved = (clock + pd.Timedelta(weeks=weeks)).dt.tz_localize(
+        AIRPORT_TIMEZONE, ambiguous=False, nonexistent="shift_forward"
+    )
+    drawn["departure"] = moved.dt.tz_convert("UTC")
+    _date(drawn)
     drawn = drawn.sort_values("departure", kind="stable").reset_index(drop=True)
     noise = np.random.default_rng(seed)
     for columns, spread in WEATHER_SHIFTS:
         shift = noise.uniform(-spread, spread, size=(rows, 1))
-        drawn[list(columns)] = (drawn[list(columns)] + shift).clip(lower=0).round(2)
-    drawn["humid"] = drawn["humid"].clip(upper=100)
+        drawn[list(columns)] = (drawn[list(columns)] + shift).round(2)
+    drawn["humid"] = drawn["humid"].clip(0, 100)
+    drawn["wind_speed"] = drawn["wind_speed"].clip(lower=0)
     drawn["scheduled_departure"] = instants(drawn["departure"])
     drawn["flight_id"] = [f"{prefix}{number:06d}" for number in range(rows)]
     return drawn
@@ -176,7 +190,8 @@ def write_parquet(flights: pd.DataFrame, path: Path) -> None:
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and renamed, so that an interrupted run leaves no half file.
-    aside = path.with_suffix(".partial")
+    # Written aside and renamed, so that an interrupted run leaves no half file. Two processes may
+    # begin at once: each has its own.
+    aside = path.with_suffix(f".{os.getpid()}.partial")
     frame.to_parquet(aside, index=False)
     aside.replace(path)

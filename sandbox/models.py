@@ -6,6 +6,7 @@ what it depends on: the pipeline, the data, and the versions of what trains and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import sys
@@ -31,7 +32,11 @@ def releases() -> Path:
     if not kept.exists():
         paths.CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=paths.CACHE, prefix="registry-") as scratch:
-            _train(Path(scratch)).rename(kept)
+            trained = _train(Path(scratch))
+            with contextlib.suppress(OSError):  # another process was faster
+                trained.rename(kept)
+    if not kept.exists():
+        raise HarnessFault(expected=f"the trained registry at {kept}", seen="none")
     return kept
 
 

@@ -1,7 +1,7 @@
 """A plan: which episodes and probes a submission is put through, and how each is recorded.
 
-A grader's `plan.py` defines `plan(stage) -> Plan`: steps in order, where a tuple of steps runs
-side by side. A step is a function from the stage to plain JSON. What a step raises decides whose
+A grader's `plan.py` defines `plan(stage) -> Plan`. A step is a function from the stage to plain
+JSON; a list runs in order, a tuple side by side. What a step raises decides whose
 fault it was; nothing it raises stops the other steps.
 """
 
@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sandbox import flights, references
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -108,16 +108,29 @@ class Step:
     run: Callable[[Stage], Mapping[str, Any]]
 
 
-Plan = Sequence[Step | tuple[Step, ...]]
+Plan: TypeAlias = "Step | list[Plan] | tuple[Plan, ...]"
 
 
 def collect(plan: Plan, stage: Stage, writer: EvidenceWriter) -> None:
     """Run every step and record it, whatever happens in it."""
-    for entry in plan:
-        steps = entry if isinstance(entry, tuple) else (entry,)
-        with ThreadPoolExecutor(len(steps)) as pool:
-            for record in pool.map(lambda step: _recorded(step, stage), steps):
-                writer.write(record)
+    if isinstance(plan, Step):
+        _write(_recorded(plan, stage), writer)
+    elif isinstance(plan, list):
+        for part in plan:
+            collect(part, stage, writer)
+    else:
+        with ThreadPoolExecutor(len(plan)) as pool:
+            for done in [pool.submit(collect, part, stage, writer) for part in plan]:
+                done.result()
+
+
+def _write(record: Record, writer: EvidenceWriter) -> None:
+    try:
+        writer.write(record)
+    except (HarnessFault, RecursionError) as error:
+        # What it saw is not plain JSON. That is the step's fault, and the others still run.
+        outcome, reason = Outcome.HARNESS_FAULT, f"{type(error).__name__}: {error}"
+        writer.write(Record(record.step, outcome, {}, reason, duration_s=record.duration_s))
 
 
 def _recorded(step: Step, stage: Stage) -> Record:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Answer = Callable[[list[dict[str, Any]]], list[float]]
 
 BODY_BYTES_MAX = 32 * 2**20
+UNSOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @contextmanager
@@ -30,8 +31,8 @@ def proxy(target: str, answer: Answer) -> Iterator[str]:
 
     Args:
         target: the service's address.
-        answer: the predictions for a scoring request's records; where it raises ValueError,
-            KeyError or TypeError the records are not sound.
+        answer: the predictions for a scoring request's records; where it raises one of `UNSOUND`
+            the records are not sound.
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Client(target), answer))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -58,13 +59,17 @@ def _handler(client: Client, answer: Answer) -> type[BaseHTTPRequestHandler]:
                 return
             body = self.rfile.read(length)
             if self.path == "/invocations":
-                with contextlib.suppress(ValueError, KeyError, TypeError):
+                with contextlib.suppress(*UNSOUND):
                     predictions = answer(records_of(body))
                     self._reply(200, json.dumps({"predictions": predictions}).encode(), "")
                     return
             self._pass_on("POST", body)
 
         def _pass_on(self, method: str, body: bytes | None) -> None:
+            # The path is appended to the service's address: `@elsewhere/` would name another host.
+            if not self.path.startswith("/"):
+                self._reply(400, b"{}", "")
+                return
             reply = client.ask(method, self.path, body)
             self._reply(reply.status or 502, reply.body, reply.version)
 
@@ -84,10 +89,15 @@ def _handler(client: Client, answer: Answer) -> type[BaseHTTPRequestHandler]:
 
 
 def records_of(body: bytes) -> list[dict[str, Any]]:
-    """The records of a scoring request in any of the protocol's three forms."""
+    """The records of a scoring request in any of the protocol's three forms.
+
+    Raises one of `UNSOUND` where there are none.
+    """
     payload = json.loads(body)
     if "dataframe_split" in payload:
         split = payload["dataframe_split"]
         return [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
     records: list[dict[str, Any]] = payload.get("dataframe_records") or payload["instances"]
+    if not records:
+        raise ValueError("no rows")
     return records

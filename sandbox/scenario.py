@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sandbox import paths
 from sandbox.errors import UsageError
@@ -45,6 +45,12 @@ class Range(Strict):
 
     low: int
     high: int
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
 
 
 Parameter = Annotated[Choice | Range, Field(union_mode="smart")]
@@ -113,8 +119,12 @@ def read(path: Path) -> Scenario:
         content = yaml.safe_load(path.read_text("utf-8"))
         if not isinstance(content, dict):
             raise UsageError(expected=f"a mapping in {path}", seen=type(content).__name__)
-        return Scenario(**content, name=path.parent.name, folder=path.parent)
-    except yaml.YAMLError as error:
+        # Both come from where the file lies.
+        if own := sorted({"name", "folder"} & set(content)):
+            raise UsageError(expected=f"no key {own[0]} in {path}", seen="one", hint="remove it")
+        found = {"name": path.parent.name, "folder": path.parent}
+        return Scenario.model_validate(content | found)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())
         raise UsageError(expected=f"YAML in {path}", seen=problem, hint="mend the file") from error
     except ValidationError as error:

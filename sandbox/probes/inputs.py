@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sandbox.traffic import Client
 
 Rows = list[dict[str, Any]]
+NUMBERS = ("scheduled_arrival", "distance")
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,25 @@ def send_ordinary(client: Client, case: OrdinaryCase) -> dict[str, Any]:
 
 
 def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Records as a frame of raw flights, numbers as float64."""
+    """Records as a frame of raw flights, numbers as float64.
+
+    Raises:
+        ValueError: a record lacks a column or holds a wrong type; times are not read here.
+    """
+    for record in records:
+        if wrong := [name for name in flights.RAW if not _is_sound(name, record)]:
+            raise ValueError(f"missing or of the wrong type: {wrong}")
     raw = pd.DataFrame.from_records([dict(record) for record in records], columns=list(flights.RAW))
-    numbers = ["scheduled_arrival", "distance", *flights.WEATHER]
+    numbers = [*NUMBERS, *flights.WEATHER]
     raw[numbers] = raw[numbers].astype("float64")
     return raw
+
+
+def _is_sound(name: str, record: Mapping[str, Any]) -> bool:
+    value = record.get(name)
+    if name not in (*NUMBERS, *flights.WEATHER):
+        return isinstance(value, str)
+    if value is None:
+        return name in flights.WEATHER and name in record
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox import flights, registry
 from sandbox.errors import SubmissionFault
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sandbox.plan import Stage
 
 SHIPPED = "1"
+_INFINITE = (float("inf"), float("-inf"))
 TRAINING_WITHIN_S = 120.0
 SWAPPED_WITHIN_S = 20.0
 
@@ -72,8 +73,16 @@ def _answering(client: Client) -> str:
 
 
 def _last_line(stdout: str) -> Any:
+    """What the command said last, where that is an object of plain JSON values."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is not JSON")
+
     lines = stdout.strip().splitlines()
     try:
-        return json.loads(lines[-1]) if lines else None
+        said = json.loads(lines[-1], parse_constant=refuse) if lines else None
     except (ValueError, RecursionError):
         return None
+    # Evidence is written as JSON: no nest too deep to write, no number too large to be one.
+    values = said.values() if isinstance(said, dict) else [[]]
+    return None if any(isinstance(v, dict | list) or v in _INFINITE for v in values) else said

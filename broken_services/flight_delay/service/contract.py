@@ -6,7 +6,8 @@ Follows MLflow's scoring protocol: `dataframe_records`, `dataframe_split` or `in
 from __future__ import annotations
 
 import json
-import math
+import re
+import sys
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -14,6 +15,10 @@ from pipeline.features import RAW_NUMBERS, RAW_TEXT, RAW_WEATHER
 
 COLUMNS = (*RAW_TEXT, *RAW_NUMBERS, *RAW_WEATHER)
 ROWS_MAX = 10_000
+# Date and time of day, as the feed writes them. pandas by itself also takes "", "now" and "2013".
+INSTANT = re.compile(
+    r"[12]\d{3}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
 
 
 class BadRequestError(Exception):
@@ -45,7 +50,7 @@ def parse(body: bytes) -> pd.DataFrame:
     try:
         pd.to_datetime(frame["scheduled_departure"], utc=True, format="ISO8601")
     except (ValueError, OverflowError) as error:
-        raise BadRequestError(422, f"scheduled_departure: {error}") from error
+        raise BadRequestError(422, "scheduled_departure: expected real dates and times") from error
     return frame
 
 
@@ -55,7 +60,7 @@ def _json(body: bytes) -> Any:
 
     try:
         return json.loads(body, parse_constant=refuse)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequestError(400, f"the body is not JSON: {error}") from error
 
 
@@ -90,6 +95,10 @@ def _validate(number: int, record: dict[str, Any]) -> None:
     for name in RAW_TEXT:
         if not isinstance(record[name], str):
             raise BadRequestError(422, f"row {number}: {name} has to be text")
+    if not INSTANT.fullmatch(record["scheduled_departure"]):
+        raise BadRequestError(
+            422, f"row {number}: scheduled_departure has to be an ISO 8601 instant"
+        )
     for name in RAW_NUMBERS:
         if not _is_number(record[name]):
             raise BadRequestError(422, f"row {number}: {name} has to be a finite number")
@@ -99,4 +108,9 @@ def _validate(number: int, record: dict[str, Any]) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An integer of JSON may be larger than any float.
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+    )

@@ -1,0 +1,138 @@
+"""Composing a workspace: finished, marked, and never over somebody's work."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from sandbox import compose, flights, paths, scenario, variant
+from sandbox.errors import HarnessFault, UsageError
+from sandbox.scenario import Choice
+from sandbox.workspace import MARK, file_digests, is_protected, read_mark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sandbox.scenario import Scenario
+
+# What would tell a candidate how the workspace was made.
+TELLTALES = ("{%", "{{", "{#", ".j2", "flight_delay", "overlay", "healthy", "variant", "_skew]")
+
+
+def texts(workspace: Path) -> dict[str, str]:
+    return {
+        path: (workspace / path).read_text("utf-8")
+        for path in file_digests(workspace)
+        if not path.endswith(".parquet")
+    }
+
+
+@pytest.fixture(scope="module", params=scenario.names())
+def setting(request: pytest.FixtureRequest) -> Scenario:
+    return scenario.load(request.param)
+
+
+@pytest.fixture(scope="module")
+def workspace(setting: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One composed workspace; leave it as it is."""
+    chosen = variant.choose(setting, "7")
+    return compose.compose(setting, chosen, tmp_path_factory.mktemp("composed") / "workspace")
+
+
+def test_a_workspace_is_finished(workspace: Path) -> None:
+    for path, text in texts(workspace).items():
+        assert not path.endswith(".j2")
+        told = [word for word in TELLTALES if word in text]
+        assert told == [], f"{path} tells {told}"
+        if path.endswith(".py"):
+            compile(text, path, "exec")
+
+
+def test_a_workspace_names_no_choice_of_any_variant(setting: Scenario, workspace: Path) -> None:
+    names = {c for p in setting.variant.values() if isinstance(p, Choice) for c in p.choice}
+    names |= set(setting.variant)
+    assert names
+    everything = "\n".join(texts(workspace).values())
+    assert [name for name in sorted(names) if re.search(rf"\b{name}\b", everything)] == []
+
+
+def test_a_workspace_holds_what_a_candidate_needs(setting: Scenario, workspace: Path) -> None:
+    ticket = (setting.folder / compose.TICKET).read_bytes()
+    assert (workspace / compose.TICKET).read_bytes() == ticket
+    for name in ("training", "holdout"):
+        frame = pd.read_parquet(workspace / "data" / f"{name}.parquet")
+        assert list(frame.columns) == [*flights.RAW, "late"]
+        assert len(frame) > 30_000
+    assert not any((workspace / path).exists() for path in setting.removes)
+    assert (workspace / "service" / "__main__.py").is_file()
+
+
+def test_a_workspace_holds_nothing_of_the_graders(setting: Scenario, workspace: Path) -> None:
+    hidden = {p.name for p in (paths.GRADERS / setting.name).rglob("*") if p.suffix == ".yaml"}
+    hidden |= {"checks", scenario.FILE} - {"diagnosis.yaml"}
+    assert not {path.name for path in workspace.rglob("*")} & hidden
+
+
+def test_the_mark_tells_what_was_handed_out(setting: Scenario, workspace: Path) -> None:
+    mark = read_mark(workspace)
+    assert (mark.scenario, mark.seed) == (setting.name, "7")
+    assert mark.protected == setting.protected
+    assert mark.digests == file_digests(workspace)
+    assert MARK not in mark.digests
+    assert compose.TICKET in mark.digests
+
+
+def test_every_glob_of_a_scenario_covers_something(setting: Scenario, workspace: Path) -> None:
+    files = list(file_digests(workspace))
+    for pattern in setting.editable:
+        assert any(is_protected(path, [pattern]) for path in files), pattern
+    protected = [path for path in files if is_protected(path, setting.protected)]
+    assert {"TICKET.md", "data/training.parquet", "data/holdout.parquet"} <= set(protected)
+
+
+def test_composing_twice_gives_the_same(setting: Scenario, workspace: Path, tmp_path: Path) -> None:
+    again = compose.compose(setting, variant.choose(setting, "7"), tmp_path / "again")
+    assert file_digests(again) == file_digests(workspace)
+
+
+def test_an_empty_folder_is_taken(setting: Scenario, workspace: Path, tmp_path: Path) -> None:
+    compose.compose(setting, variant.choose(setting, "7"), tmp_path)
+    assert file_digests(tmp_path) == file_digests(workspace)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "service/app.py", MARK])
+def test_nothing_that_is_there_is_lost(setting: Scenario, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("three hours of work")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=re.escape(str(tmp_path))):
+        compose.compose(setting, variant.choose(setting, "7"), tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert mine.read_text() == "three hours of work"
+
+
+def test_a_file_is_not_replaced_by_a_folder(setting: Scenario, tmp_path: Path) -> None:
+    mine = tmp_path / "workspace"
+    mine.write_text("mine")
+    with pytest.raises(UsageError):
+        compose.compose(setting, variant.choose(setting, "7"), mine)
+    assert mine.read_text() == "mine"
+
+
+def test_a_variant_that_lacks_a_parameter_is_our_fault(tmp_path: Path) -> None:
+    setting = scenario.load("skewed_preprocessing")
+    chosen = variant.Variant(setting.name, "7", {"loud_skew": "utc_hour"})
+    with pytest.raises(HarnessFault, match="middle_skew"):
+        compose.compose(setting, chosen, tmp_path)
+
+
+def test_what_a_scenario_removes_is_gone(tmp_path: Path) -> None:
+    setting = scenario.load("skewed_preprocessing")
+    lacking = setting.model_copy(update={"removes": ("service/feedback.py",)})
+    compose.compose(lacking, variant.choose(setting, "7"), tmp_path)
+    assert not (tmp_path / "service" / "feedback.py").exists()
+    assert "service/feedback.py" not in read_mark(tmp_path).digests
