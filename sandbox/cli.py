@@ -79,6 +79,7 @@ def start(
     from sandbox import session, welcome  # noqa: PLC0415
 
     folder = (workspace or paths.WORK / scenario).resolve()
+    session.running_on(folder)  # before anything is made
     made = welcome.ensure_workspace(scenario, seed, folder, DEFAULT_SEED)
     state = session.start(folder, runtime)
     welcome.greet(_console(), state, new=made)

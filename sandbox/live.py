@@ -141,6 +141,8 @@ def supervise(workspace: Path, runtime_name: str) -> None:
             if not problem:
                 client = Client(live.url)
                 traffic.tick(client)
+                if not state.answered_at:
+                    state = replace(state, answered_at=time.time())
                 while traffic.now < head_start and not stopped.is_set():
                     traffic.tick(client)
             phase = "down" if problem else "running"

@@ -94,10 +94,12 @@ def records_of(body: bytes) -> list[dict[str, Any]]:
     Raises one of `UNSOUND` where there are none.
     """
     payload = json.loads(body)
+    records: list[dict[str, Any]]
     if "dataframe_split" in payload:
         split = payload["dataframe_split"]
-        return [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
-    records: list[dict[str, Any]] = payload.get("dataframe_records") or payload["instances"]
+        records = [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
+    else:
+        records = payload.get("dataframe_records") or payload["instances"]
     if not records:
         raise ValueError("no rows")
     return records

@@ -75,6 +75,7 @@ class State:
         service_url: where the model service answers.
         registry_url: where the MLflow server answers.
         isolation: what keeps the service apart from the machine.
+        answered_at: when the service first gave a prediction, seconds since the epoch; 0 before.
         figures: how it fares.
     """
 
@@ -87,6 +88,7 @@ class State:
     service_url: str = ""
     registry_url: str = ""
     isolation: str = ""
+    answered_at: float = 0.0
     figures: Figures = field(default_factory=Figures)
 
 
@@ -109,6 +111,22 @@ def running() -> State | None:
         return None
 
 
+def running_on(workspace: Path) -> State | None:
+    """The live session's state if it runs this workspace; None where nothing runs.
+
+    Raises:
+        UsageError: another workspace is running.
+    """
+    state = running()
+    if state is not None and state.workspace != str(workspace):
+        raise UsageError(
+            expected=f"nothing running, or {workspace}",
+            seen=f"{state.workspace} running",
+            hint="make stop",
+        )
+    return state
+
+
 def start(workspace: Path, runtime: str) -> State:
     """Start the supervisor for a workspace, or find the one that runs it already.
 
@@ -116,13 +134,7 @@ def start(workspace: Path, runtime: str) -> State:
         UsageError: another workspace is running.
         HarnessFault: the supervisor ended before anything ran.
     """
-    if (state := running()) is not None:
-        if state.workspace != str(workspace):
-            raise UsageError(
-                expected=f"nothing running, or {workspace}",
-                seen=f"{state.workspace} running",
-                hint="make stop",
-            )
+    if (state := running_on(workspace)) is not None:
         return state
     FOLDER.mkdir(parents=True, exist_ok=True)
     STATE.unlink(missing_ok=True)

@@ -83,6 +83,8 @@ def running_stack(
         runtime.launch(service_spec(scenario, workspace, server.url)) as model,
     ):
         server.wait_ready()
+        # A registry that listens and cannot answer would look like a service that does not start.
+        registry.champion_version(server.url)
         model.wait_ready()
         yield Stack(runtime, server, model, workspace)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from sandbox import compose, flights, paths, scenario, variant
+from sandbox import compose, flights, scenario, variant
 from sandbox.errors import HarnessFault, UsageError
 from sandbox.scenario import Choice
 from sandbox.workspace import MARK, file_digests, is_protected, read_mark
@@ -70,9 +70,8 @@ def test_a_workspace_holds_what_a_candidate_needs(setting: Scenario, workspace: 
     assert (workspace / "service" / "__main__.py").is_file()
 
 
-def test_a_workspace_holds_nothing_of_the_graders(setting: Scenario, workspace: Path) -> None:
-    hidden = {p.name for p in (paths.GRADERS / setting.name).rglob("*") if p.suffix == ".yaml"}
-    hidden |= {"checks", scenario.FILE} - {"diagnosis.yaml"}
+def test_a_workspace_holds_nothing_of_the_graders(workspace: Path) -> None:
+    hidden = {"plan.py", "truth.yaml", "expected.yaml", "interview.yaml", "checks", scenario.FILE}
     assert not {path.name for path in workspace.rglob("*")} & hidden
 
 

@@ -129,7 +129,6 @@ DEEP = 100_000
         "findings: !!python/object/apply:os.system [true]",
         "findings: !!bool maybe",
         "findings: !!timestamp soon",
-        'findings: !!int ""',
         "findings: !!float text",
         'findings: "\\UFFFFFFFF"',
         "findings: 2013-99-99",
@@ -153,16 +152,15 @@ def test_whatever_is_in_it_is_a_problem_and_raises_nothing(
     assert (said["findings"], said["notes"]) == ([], "")
 
 
-@pytest.mark.parametrize("link", ["[{}]", "{{<<: [{}]}}", "{{component: {}, kind: [{}]}}"])
-def test_aliases_are_no_bomb(tmp_path: Path, link: str) -> None:
+@pytest.mark.parametrize(
+    "level",
+    ["- &a{n} [{ten}]", "- &a{n} {{<<: [{ten}]}}", "- &a{n} {{component: [{ten}], kind: b}}"],
+)
+def test_aliases_are_no_bomb(tmp_path: Path, level: str) -> None:
     # Each level holds the one before ten times: written out, the last would fill any memory.
-    lines = ["a0: &a0 {component: a, subject: b, kind: c}"]
-    for level in range(1, 30):
-        ten = link.replace("{}", ", ".join([f"*a{level - 1}"] * 10), 1)
-        lines.append(f"a{level}: &a{level} {ten.replace('{}', f'*a{level - 1}')}")
-    lines[-1] = lines[-1].replace("{{", "{").replace("}}", "}")
-    text = "\n".join(lines).replace("{{", "{").replace("}}", "}") + "\nfindings: *a29\n"
-    assert read(tmp_path, text)["findings"] == []
+    lines = ["findings:", "- &a0 {component: a, subject: b, kind: c}"]
+    lines += [level.format(n=n, ten=", ".join([f"*a{n - 1}"] * 10)) for n in range(1, 30)]
+    assert read(tmp_path, "\n".join(lines))["problem"]
 
 
 PIECES = st.sampled_from(
@@ -265,6 +263,7 @@ TRUTHS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(findings=FINDINGS, truth=TRUTHS, seed=st.integers())
 def test_a_share_is_one_whatever_the_order_and_however_often(
     findings: list[Finding], truth: list[dict[str, object]], seed: int
@@ -274,11 +273,12 @@ def test_a_share_is_one_whatever_the_order_and_however_often(
     turned = findings * 2
     random.Random(seed).shuffle(turned)
     assert share(turned, truth) == earned
-    distinct = {tuple(finding.values()) for finding in findings}
+    distinct = {tuple(finding[key] for key in diagnosis.KEYS) for finding in findings}
     if len(distinct) > len(truth) + 1 or not findings:
         assert earned == 0
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 6), more=st.integers(0, 4))
 def test_all_and_no_more_earns_all_and_guesses_lose(count: int, more: int) -> None:
     truth = [{"component": "a", "subject": [f"s{n}"], "kind": "k"} for n in range(count)]

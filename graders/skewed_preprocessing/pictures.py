@@ -242,8 +242,8 @@ def latency(figure: Figure, evidence: Steps) -> str:
 
 def skew_metric(figure: Figure, data: Mapping[str, Any]) -> str:
     windows = list(data["windows"])
-    if not windows:
-        raise ValueError("no window was scored")
+    if not any(window["scores"] for window in windows):
+        raise ValueError("the service exported no score in any window")
     scores = [dict(zip(w["scores"], numbers(w["scores"].values()), strict=True)) for w in windows]
     clean = [s for s, w in zip(scores, windows, strict=True) if w["faulty_feature"] is None]
     axes = figure.subplots()

@@ -226,7 +226,7 @@ def replay(
         by_subset = predicted.result()
     return {
         "rows": len(rows),
-        "months": rows["departure"].dt.month.tolist(),
+        "months": rows["month"].tolist(),
         "late": rows["late"].tolist(),
         "served": predictions_of(exchanges),
         "references": by_subset,

@@ -14,7 +14,7 @@ def award_for_skew(evidence, credit, tier):
     credit.award(
         gone >= ROWS_EQUAL_MIN,
         expected=f"the {tier} skew gone from at least {ROWS_EQUAL_MIN:.1%} of the rows it changes",
-        seen=f"gone from {gone:.2%} of them",
+        seen=f"gone from {gone:.2%} of the rows in which it shows",
         where="parity.served",
     )
 
@@ -47,7 +47,7 @@ def test_parity_survives_retraining(evidence, credit):
     credit.award(
         equal >= ROWS_EQUAL_MIN,
         expected=f"at least {ROWS_EQUAL_MIN:.1%} of the rows as the pipeline predicts them",
-        seen=f"{equal:.2%} of them",
+        seen=f"{equal:.2%} of the rows equal",
         where="parity_after_retraining.served",
     )
 

@@ -33,6 +33,8 @@ def train(stage: Stage, data: pd.DataFrame) -> dict[str, Any]:
         "pipeline.train", "--data", str(path), timeout_s=TRAINING_WITHIN_S, readable=(path,)
     )
     if done.timed_out or done.status != 0:
+        # Ours first: no training can register anything while the registry is away.
+        registry.champion_version(stage.stack.registry.url)
         seen = "no end" if done.timed_out else f"exit status {done.status}"
         raise SubmissionFault(
             expected=f"pipeline.train to exit with 0 within {TRAINING_WITHIN_S:g} s",

@@ -1,0 +1,264 @@
+"""Measure every figure the design promises: `make bench`, or `make bench ARGS="grade overhead"`.
+
+Each line gives the figure, its budget, and where a ratio exists, both sides measured in this run.
+Times are wall clock. Nothing else should run on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import multiprocessing
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox import assessment, attempts, flights, models, paths, registry, session, stack
+from sandbox import scenario as scenarios
+from sandbox.grading.runner import grade
+from sandbox.grading.scorecard import Scorecard
+from sandbox.runtimes import open_runtime
+from sandbox.traffic import Client
+
+SCENARIO = "skewed_preprocessing"
+
+
+def main() -> None:
+    benches: dict[str, Callable[[], None]] = {
+        "machine": machine,
+        "cold": cold_start,
+        "warm": warm_start,
+        "check": check,
+        "grade": grade_and_regrade,
+        "overhead": overhead,
+        "repeats": repeats,
+    }
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", choices=[*benches, []], help="all but cold and repeats")
+    chosen = parser.parse_args().only or [n for n in benches if n not in {"cold", "repeats"}]
+    models.releases()
+    for name in chosen:
+        benches[name]()
+
+
+def say(what: str, seen: float, unit: str, budget: float | None = None) -> None:
+    verdict = "" if budget is None else f"  budget {budget:g} {unit}"
+    verdict += "" if budget is None or seen <= budget else "  OVER"
+    print(f"{what:<58} {seen:8.2f} {unit}{verdict}", flush=True)
+
+
+def machine() -> None:
+    """How fast this machine is today: the same imports and arithmetic every time."""
+    say("machine: import mlflow.pyfunc", timed([sys.executable, "-c", "import mlflow.pyfunc"]), "s")
+    say("machine: 3e6 additions in Python", timed([sys.executable, "-c", _ADD]), "s")
+
+
+def cold_start() -> None:
+    """From a fresh clone, with every installation, to the first prediction."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        run(["git", "clone", "--quiet", str(paths.ROOT), str(clone)])
+        began = time.time()
+        run(["make", "start"], cwd=clone)
+        try:
+            state = json.loads((clone / ".sandbox/live/state.json").read_text())
+            say("make start, cold, to the first prediction", state["answered_at"] - began, "s", 60)
+            say("make start, cold, until it returns", time.time() - began, "s")
+        finally:
+            run(["make", "stop"], cwd=clone)
+
+
+def warm_start() -> None:
+    """With everything installed and trained."""
+    with workspace("untouched") as folder:
+        firsts, returns = [], []
+        for _ in range(3):
+            began = time.time()
+            run(["sandbox", "start", SCENARIO, "--workspace", str(folder), "--seed", seed()])
+            returns.append(time.time() - began)
+            state = session.running()
+            assert state is not None
+            firsts.append(state.answered_at - began)
+            run(["sandbox", "stop"])
+        say("make start, warm, to the first prediction", statistics.median(firsts), "s", 6)
+        say("make start, warm, until it returns", statistics.median(returns), "s")
+
+
+def check() -> None:
+    """The public checks on the untouched workspace."""
+    with workspace("untouched") as folder:
+        seconds = timed(["sandbox", "check", "--workspace", str(folder)], status=1)
+        say("make check", seconds, "s", 15)
+
+
+def grade_and_regrade() -> None:
+    """The whole line on the oracle, and again from its evidence."""
+    with workspace("oracle") as folder:
+        results = folder.parent / "results"
+        seconds = timed(["sandbox", "grade", str(folder), "--results", str(results)])
+        say("make grade, oracle", seconds, "s", 20)
+        again = [timed(["sandbox", "regrade", str(results)]) for _ in range(3)]
+        say("regrade", statistics.median(again), "s", 1)
+
+
+def overhead() -> None:
+    """The harness against the bare work: the same services started and the same requests sent."""
+    setting = scenarios.load(SCENARIO)
+    rows = flights.records(flights.load().head(10_000))
+    bodies = [
+        json.dumps({"dataframe_records": rows[at : at + 50]}).encode()
+        for at in range(0, len(rows), 50)
+    ]
+    ratios = []
+    with workspace("oracle") as folder:
+        for _ in range(3):
+            bare = _bare(setting, folder, bodies)
+            began = time.monotonic()
+            with paths.run_folder() as scratch, open_runtime("process") as runtime:
+                copy = stack.copy_registry(models.releases(), scratch / "registry")
+                with stack.running_stack(runtime, setting, folder, copy) as running:
+                    exchanges = Client(running.model.url).score_all(rows)
+            harness = time.monotonic() - began
+            assert all(exchange.predictions for exchange in exchanges)
+            ratios.append(harness / bare)
+            say("  services and 200 requests: bare", bare, "s")
+            say("  services and 200 requests: harness", harness, "s")
+    say("harness overhead over the bare work", (statistics.median(ratios) - 1) * 100, "%", 15)
+
+
+def repeats() -> None:
+    """The same submission gets the same verdicts, whatever the machine is busy with."""
+    for name in ("oracle", "two_skews"):
+        seen = []
+        for number in range(5):
+            with workspace(name) as folder, load(6 if number == 4 else 0):
+                results = folder.parent / "results"
+                began = time.monotonic()
+                card = assessment.assess(folder, results, runtime="process")
+                seconds = time.monotonic() - began
+                seen.append(verdicts(card))
+                busy = ", processors three times oversubscribed" if number == 4 else ""
+                say(f"  {name}, repeat {number + 1}: {card.points:g} points{busy}", seconds, "s")
+                if number == 0:
+                    say(f"  {name}: 100 re-grades, different ones", regrades(results), "")
+        say(f"{name}: repeats that differ from the first", sum(s != seen[0] for s in seen), "", 0)
+
+
+def regrades(results: Path) -> int:
+    evidence = assessment.Evidence(results / assessment.EVIDENCE)
+    folder = assessment.hidden_course(SCENARIO).folder
+    first = grade(folder, evidence, runtime="process")
+    return sum(grade(folder, evidence, runtime="process") != first for _ in range(99))
+
+
+def verdicts(card: Scorecard) -> list[tuple[str, str, float]]:
+    return [(v.check, str(v.outcome), v.points) for v in card.verdicts]
+
+
+@contextmanager
+def load(processes: int) -> Iterator[None]:
+    """Keep so many processors busy for the length of the block."""
+    busy = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(processes)]
+    for process in busy:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.join()
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _bare(setting: scenarios.Scenario, folder: Path, bodies: list[bytes]) -> float:
+    """Start the same commands and send the same bodies, with nothing of the harness around."""
+    began = time.monotonic()
+    with paths.run_folder() as scratch:
+        copy = shutil.copytree(models.releases(), scratch / "registry")
+        registry_spec = registry.spec(copy)
+        server = _popen(registry_spec.command, copy, registry_spec.environment, 38_401)
+        spec = stack.service_spec(setting, folder, "http://127.0.0.1:38401")
+        model = _popen(spec.command, folder, spec.environment, 38_402)
+        try:
+            _until_ready(38_401, "/health")
+            _until_ready(38_402, "/readyz")
+            connection = http.client.HTTPConnection("127.0.0.1", 38_402)
+            for body in bodies:
+                connection.request("POST", "/invocations", body)
+                assert connection.getresponse().read()
+        finally:
+            for process in (model, server):
+                process.terminate()
+                process.wait()
+    return time.monotonic() - began
+
+
+def _popen(
+    command: tuple[str, ...], folder: Path, environment: dict[str, str], port: int
+) -> subprocess.Popen[bytes]:
+    words = [word.replace("{port}", str(port)) for word in command]
+    inherited = {"PATH": "/usr/bin:/bin", "PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return subprocess.Popen(
+        words,
+        cwd=folder,
+        env={**inherited, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _until_ready(port: int, path: str) -> None:
+    while True:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+
+
+@contextmanager
+def workspace(attempt: str) -> Iterator[Path]:
+    """A workspace with one attempt in it."""
+    found = next(a for a in attempts.load_all(SCENARIO) if a.name == attempt)
+    with paths.run_folder() as scratch:
+        yield attempts.make(found, attempts.variants(SCENARIO, 1)[0], scratch / "workspace")
+
+
+def seed() -> str:
+    return attempts.variants(SCENARIO, 1)[0].seed
+
+
+def timed(command: list[str], status: int = 0) -> float:
+    began = time.monotonic()
+    run(command, status=status)
+    return time.monotonic() - began
+
+
+def run(command: list[str], *, status: int = 0, cwd: Path | None = None) -> None:
+    if command[0] == "sandbox":
+        command = [str(Path(sys.executable).parent / "sandbox"), *command[1:]]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != status:
+        sys.exit(
+            f"{command} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+
+
+_ADD = "total = 0\nfor number in range(3_000_000): total += number"
+
+if __name__ == "__main__":
+    main()

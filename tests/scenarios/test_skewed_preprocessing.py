@@ -1,0 +1,234 @@
+"""skewed_preprocessing, measured: what each skew does to the real champion's predictions.
+
+A variant is fair when its skews are as loud, middling and faint as another's, and when all of them
+can be seen at all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sandbox import diagnosis, flights, overlay, paths, references, scenario
+from sandbox.grading.parity import share_without
+from sandbox.grading.statistics import auc
+from sandbox.scenario import Choice
+from sandbox.variant import Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from sandbox.references import Reference
+
+SETTING = scenario.load("skewed_preprocessing")
+TEMPLATE = (SETTING.folder / "overlay/service/preprocessing.py.j2").read_text("utf-8")
+TIERS = ("loud", "middle", "faint")
+SKEWS = {
+    tier: space.choice
+    for tier in TIERS
+    if isinstance(space := SETTING.variant[f"{tier}_skew"], Choice)
+}
+ALL_SKEWS = [(tier, skew) for tier in TIERS for skew in SKEWS[tier]]
+VARIANTS = list(itertools.product(*SKEWS.values()))
+ROWS = 3_000
+CHANGED = 1e-6
+
+
+def server(**skews: str) -> Callable[[pd.DataFrame, Any], pd.DataFrame]:
+    """The preprocessing of a server with some skews, by tier."""
+    context = {f"{tier}_skew": skews.get(tier, "") for tier in TIERS}
+    source = overlay.render(TEMPLATE, context, SETTING.folder)
+    preprocess = references.module_from(source, "skewed_server", "preprocessing.py.j2").preprocess
+    assert callable(preprocess)
+    return preprocess  # type: ignore[no-any-return]
+
+
+def exactly_equal(one: pd.DataFrame, other: pd.DataFrame) -> list[str]:
+    """Names of the columns that differ in a bit, missing values being alike."""
+    assert list(one.columns) == list(other.columns)
+    return [
+        name
+        for name in one.columns
+        if not np.array_equal(one[name].to_numpy(), other[name].to_numpy(), equal_nan=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def truth_module() -> Any:
+    return references.pipeline_module("features")
+
+
+@pytest.fixture(scope="module")
+def spec(truth_module: Any, all_flights: pd.DataFrame) -> Any:
+    return truth_module.fit(flights.training(all_flights))
+
+
+@pytest.fixture(scope="module")
+def rows(all_flights: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """Real flights of production whose categories the champion knows, as the feed sends them."""
+    known = all_flights["month"].between(7, 11)
+    for name, values in spec.categories.items():
+        known &= all_flights[name].isin(values)
+    return all_flights[known].sample(ROWS, random_state=4).reset_index(drop=True)
+
+
+# -- the template
+
+
+def test_without_a_skew_the_server_builds_what_the_pipeline_builds(
+    rows: pd.DataFrame, spec: Any, truth_module: Any
+) -> None:
+    built, wanted = server()(rows, spec), truth_module.build(rows, spec)
+    assert exactly_equal(built, wanted) == []
+    assert (built.dtypes == "float64").all()
+
+
+@pytest.mark.parametrize(("tier", "skew"), ALL_SKEWS)
+def test_a_skew_shows_in_the_features_that_the_truth_names(
+    tier: str, skew: str, rows: pd.DataFrame, spec: Any, truth_module: Any
+) -> None:
+    built, wanted = server(**{tier: skew})(rows, spec), truth_module.build(rows, spec)
+    chosen = Variant(SETTING.name, "", {f"{tier}_skew": skew})
+    [fact] = diagnosis.truth(paths.GRADERS / SETTING.name / "truth.yaml", chosen)
+    assert sorted(exactly_equal(built, wanted)) == sorted(fact["subject"])
+
+
+def test_the_skews_of_a_variant_do_not_meet_in_one_feature(
+    rows: pd.DataFrame, spec: Any, truth_module: Any
+) -> None:
+    wanted = truth_module.build(rows, spec)
+    features = {
+        skew: set(exactly_equal(server(**{tier: skew})(rows, spec), wanted))
+        for tier, skew in ALL_SKEWS
+    }
+    assert len(features) == len(ALL_SKEWS)
+    for one, other in itertools.combinations(ALL_SKEWS, 2):
+        if one[0] != other[0]:
+            assert not features[one[1]] & features[other[1]], (one, other)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids="+".join)
+def test_a_variant_has_its_three_skews_and_no_other(
+    variant: tuple[str, ...], rows: pd.DataFrame, spec: Any, truth_module: Any
+) -> None:
+    some = rows.head(500)
+    skews = dict(zip(TIERS, variant, strict=True))
+    together = server(**skews)(some, spec)
+    wanted = truth_module.build(some, spec)
+    for tier, skew in skews.items():
+        alone = server(**{tier: skew})(some, spec)
+        for name in exactly_equal(alone, wanted):
+            wanted[name] = alone[name]
+    assert exactly_equal(together, wanted) == []
+
+
+# -- measured on the champion
+
+
+@pytest.fixture(scope="module")
+def right(rows: pd.DataFrame, champion: Reference) -> NDArray[np.float64]:
+    return champion.predict(rows)
+
+
+@pytest.fixture(scope="module")
+def change(
+    rows: pd.DataFrame, champion: Reference, right: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """By how much each skew alone changes each prediction."""
+    return {
+        skew: np.abs(champion.predict(rows, server(**{tier: skew})) - right)
+        for tier, skew in ALL_SKEWS
+    }
+
+
+@pytest.mark.slow
+def test_without_a_skew_predictions_are_exactly_equal(
+    rows: pd.DataFrame, champion: Reference, right: NDArray[np.float64]
+) -> None:
+    assert np.array_equal(champion.predict(rows, server()), right)
+    assert np.isfinite(right).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tier", TIERS)
+def test_skews_of_a_tier_are_alike(tier: str, change: dict[str, NDArray[np.float64]]) -> None:
+    means = {skew: float(change[skew].mean()) for skew in SKEWS[tier]}
+    shares = {skew: float((change[skew] > CHANGED).mean()) for skew in SKEWS[tier]}
+    assert max(means.values()) <= 2 * min(means.values()), means
+    assert max(shares.values()) <= 2 * min(shares.values()), shares
+
+
+@pytest.mark.slow
+def test_tiers_are_apart(change: dict[str, NDArray[np.float64]]) -> None:
+    means = {tier: [float(change[skew].mean()) for skew in SKEWS[tier]] for tier in TIERS}
+    assert min(means["loud"]) > max(means["middle"]), means
+    assert min(means["middle"]) > max(means["faint"]), means
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tier", "skew"), ALL_SKEWS)
+def test_each_skew_alone_can_be_seen(
+    tier: str, skew: str, change: dict[str, NDArray[np.float64]]
+) -> None:
+    # Enough rows for a candidate's test of a few hundred, and by far more than the tolerance.
+    assert (change[skew] > CHANGED).mean() > 0.2
+    assert np.median(change[skew][change[skew] > CHANGED]) > 100 * CHANGED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS, ids="+".join)
+def test_every_combination_can_be_seen(
+    variant: tuple[str, ...],
+    rows: pd.DataFrame,
+    champion: Reference,
+    right: NDArray[np.float64],
+) -> None:
+    some = rows.head(1_000)
+    preprocess = server(**dict(zip(TIERS, variant, strict=True)))
+    changed = np.abs(champion.predict(some, preprocess) - right[:1_000]) > CHANGED
+    assert changed.mean() > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [VARIANTS[0], VARIANTS[31], VARIANTS[-1]], ids="+".join)
+def test_what_is_mended_and_what_is_left_is_told_apart_on_real_predictions(
+    variant: tuple[str, ...], rows: pd.DataFrame, champion: Reference
+) -> None:
+    skews = dict(zip(TIERS, variant, strict=True))
+    subsets = [s for size in range(4) for s in itertools.combinations(TIERS, size)]
+    by_subset = {
+        "+".join(subset) or "none": champion.predict(
+            rows, server(**{tier: skews[tier] for tier in subset})
+        ).tolist()
+        for subset in subsets
+    }
+    for subset in subsets:
+        served = by_subset["+".join(subset) or "none"]
+        for tier in TIERS:
+            gone = share_without(served, by_subset, tier)
+            # By chance a skewed row equals another subset's prediction, and rarely.
+            assert gone < 0.05 if tier in subset else gone == 1
+    usual = [float(np.mean(by_subset["none"]))] * ROWS
+    assert max(share_without(usual, by_subset, tier) for tier in TIERS) < 0.01
+
+
+@pytest.mark.slow
+def test_the_figures_of_the_ticket(all_flights: pd.DataFrame, champion: Reference) -> None:
+    wanted = {"training": 0.82, "holdout": 0.69, "July": 0.74}
+    parts = {
+        "training": flights.training(all_flights),
+        "holdout": flights.holdout(all_flights),
+        "July": all_flights[all_flights["month"] == 7],
+    }
+    figures = {
+        name: auc(part["late"].to_numpy(), champion.predict(part)) for name, part in parts.items()
+    }
+    assert figures == pytest.approx(wanted, abs=0.01)
+    ticket = (SETTING.folder / "TICKET.md").read_text("utf-8")
+    assert all(f"{figure:.2f}" in ticket for figure in wanted.values())

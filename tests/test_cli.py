@@ -1,0 +1,108 @@
+"""The command: what is wrong is one line, and the exit status says whose fault it is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from sandbox import attempts, compose, models, scenario, variant
+
+SANDBOX = str(Path(sys.executable).parent / "sandbox")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    setting = scenario.load("skewed_preprocessing")
+    chosen = variant.choose(setting, "cli")
+    return compose.compose(setting, chosen, tmp_path / "work/skewed_preprocessing")
+
+
+def type_(folder: Path, *words: str, status: int) -> str:
+    done = subprocess.run(
+        [SANDBOX, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("start", "no_such"), "expected a scenario, one of: "),
+        (("prove", "no_such"), "expected a scenario, one of: "),
+        (("grade", "nowhere"), "nothing at nowhere"),
+        (("grade",), "expected a submission under submissions/"),
+        (("regrade", "."), "expected frozen evidence"),
+        (("check",), "expected one workspace under work/"),
+        (("submit", "--workspace", "."), ".assessment.json"),
+        (("logs",), "expected a take-home that was started"),
+        (("grade", "--fail-under", "101"), "less than"),
+        (("no_such_command",), "No such command"),
+    ],
+)
+def test_wrong_usage_is_two_and_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    assert said in type_(tmp_path, *words, status=2)
+
+
+def test_list_names_every_scenario(tmp_path: Path) -> None:
+    said = type_(tmp_path, "list", status=0)
+    assert all(name in said for name in scenario.names())
+
+
+def test_doctor_finds_what_is_there(tmp_path: Path) -> None:
+    assert "mlflow" in type_(tmp_path, "doctor", status=0)
+
+
+def test_submit_says_what_was_changed(workspace: Path, tmp_path: Path) -> None:
+    (workspace / "service/preprocessing.py").write_text("mine")
+    (workspace / "service/new.py").write_text("mine")
+    (workspace / "pipeline/features.py").write_text("mine")
+    (workspace / "service/feedback.py").unlink()
+    said = type_(tmp_path, "submit", status=0)
+    assert "changed  service/preprocessing.py" in said
+    assert "added    service/new.py" in said
+    assert "removed  service/feedback.py" in said
+    assert "put back before grading: pipeline/features.py" in said
+    assert len(list((tmp_path / "submissions").glob("*.tar.gz"))) == 1
+
+
+def test_a_hostile_archive_is_wrong_usage(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("../../evil"))
+    said = type_(tmp_path, "grade", "evil.tar.gz", status=2)
+    assert len(said.strip().splitlines()) == 1
+    assert not (tmp_path.parent / "evil").exists()
+
+
+@pytest.mark.slow
+def test_grading_ends_with_files_and_a_status(tmp_path: Path) -> None:
+    half = next(a for a in attempts.load_all("skewed_preprocessing") if a.name == "two_skews")
+    chosen = attempts.variants("skewed_preprocessing", 1)[0]
+    attempts.make(half, chosen, tmp_path / "work/skewed_preprocessing")
+    (tmp_path / ".sandbox").mkdir()
+    (tmp_path / ".sandbox/cache").symlink_to(_cache())
+    type_(tmp_path, "submit", status=0)
+    said = type_(tmp_path, "grade", "--fail-under", "25", status=1)
+    assert "24 / 100" in said
+    (results,) = (tmp_path / "results").iterdir()
+    for name in ("scorecard.json", "report.html", "junit.xml", "evidence/index.json"):
+        assert (results / name).stat().st_size > 0
+
+    said = type_(tmp_path, "regrade", str(results), "--fail-under", "24", status=0)
+    assert "24 / 100" in said
+
+    evidence = results / "evidence/parity.json"
+    evidence.write_text(evidence.read_text().replace("0.1", "0.2", 1))
+    assert "ungradable" in type_(tmp_path, "regrade", str(results), status=3)
+    shutil.rmtree(results / "evidence")
+    type_(tmp_path, "regrade", str(results), status=2)
+
+
+def _cache() -> Path:
+    return models.releases().parent
