@@ -12,10 +12,11 @@ import json
 import platform
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from sandbox import paths
@@ -186,13 +187,28 @@ def _collect(
     course: Course, entry: _Entry, runtime_name: str, writer: EvidenceWriter
 ) -> dict[str, str]:
     """Start the stack, run the plan, and leave nothing running; gives the runtime's description."""
-    from sandbox import models, plan, stack  # noqa: PLC0415 - see `assess`
+    from sandbox import models, stack  # noqa: PLC0415 - see `assess`
     from sandbox.runtimes import open_runtime  # noqa: PLC0415
 
     registry_folder = stack.copy_registry(models.releases(), entry.scratch / "registry")
     handed = entry.scratch / "handed"
     handed.mkdir()
-    with open_runtime(runtime_name) as runtime, ExitStack() as services:
+    with (
+        ThreadPoolExecutor(1) as beside,
+        open_runtime(runtime_name) as runtime,
+        ExitStack() as services,
+    ):
+        # What a plan imports takes a second; the services take longer to start.
+        beside.submit(import_module, "sandbox.plan")
+        starting = stack.running_stack(runtime, entry.scenario, entry.workspace, registry_folder)
+        running = fault = None
+        try:
+            running = services.enter_context(starting)
+        except (SubmissionFault, HarnessFault) as error:
+            fault = error
+
+        from sandbox import plan  # noqa: PLC0415 - see above
+
         stage = plan.Stage(
             scenario=entry.scenario,
             variant=entry.variant,
@@ -200,12 +216,9 @@ def _collect(
             runtime=runtime,
             scratch=handed,
             registry_folder=registry_folder,
+            running=running,
+            fault=fault,
         )
-        starting = stack.running_stack(runtime, entry.scenario, entry.workspace, registry_folder)
-        try:
-            stage.enter(services.enter_context(starting))
-        except (SubmissionFault, HarnessFault) as fault:
-            stage.fault = fault
         plan.collect(plan.load_plan(course.plan)(stage), stage, writer)
         return {"name": runtime.name, "isolation": runtime.isolation}
 

@@ -45,7 +45,8 @@ class Stage:
         runtime: where to run more of it.
         scratch: a folder of the harness for files that a step hands to the submission.
         registry_folder: the trained registry.
-        fault: why the stack did not start, where it did not.
+        running: the stack; None where it did not start.
+        fault: why it did not.
     """
 
     scenario: Scenario
@@ -54,8 +55,8 @@ class Stage:
     runtime: Runtime
     scratch: Path
     registry_folder: Path
+    running: Stack | None = None
     fault: SandboxError | None = None
-    _stack: Stack | None = field(default=None, repr=False)
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
     _making: RLock = field(default_factory=RLock, repr=False)
 
@@ -68,13 +69,9 @@ class Stage:
         """
         if self.fault is not None:
             raise self.fault
-        if self._stack is None:
+        if self.running is None:
             raise HarnessFault(expected="a running stack", seen="none was started")
-        return self._stack
-
-    def enter(self, stack: Stack) -> None:
-        """Put the started services on the stage."""
-        self._stack = stack
+        return self.running
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What several steps need is made by the first that asks; the others wait for it."""
