@@ -11,6 +11,7 @@ of the workspace changes, the service is restarted on it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -33,6 +34,9 @@ from sandbox.traffic import Client, predictions_of
 from sandbox.workspace import entries, read_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sandbox.references import Reference
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.scenario import Scenario
     from sandbox.traffic import Exchange
@@ -46,6 +50,7 @@ TICK_S = 1.0
 SERVICE_PORT, REGISTRY_PORT = 8080, 5000
 REQUESTS_KEPT = 300
 FLIGHTS_KEPT = 3_000
+FLIGHTS_MIN = 500
 LOG_LINES = 400
 RESTART_TRIES_EVERY_S = 1.0
 
@@ -59,7 +64,10 @@ class Traffic:
         self._hours = self._flights["departure"].dt.floor("h")
         self._exchanges: deque[tuple[float, Exchange]] = deque(maxlen=REQUESTS_KEPT)
         self._waiting: deque[tuple[pd.Timestamp, pd.DataFrame, list[float | None]]] = deque()
-        self._labelled: deque[tuple[float, float]] = deque(maxlen=FLIGHTS_KEPT)
+        # By flight, as its place in the table: the prediction that was served.
+        self._labelled: deque[tuple[int, float]] = deque(maxlen=FLIGHTS_KEPT)
+        self._expected: dict[int, float] = {}
+        self.reference: Reference | None = None
         self.now = FIRST_DAY.tz_convert("UTC")
 
     def tick(self, client: Client) -> None:
@@ -83,8 +91,8 @@ class Traffic:
         ]
         client.ask("POST", "/feedback", json.dumps(labels).encode())
         self._labelled.extend(
-            (late, prediction)
-            for late, prediction in zip(rows["late"], predictions, strict=True)
+            (place, prediction)
+            for place, prediction in zip(rows.index, predictions, strict=True)
             if prediction is not None
         )
 
@@ -92,9 +100,9 @@ class Traffic:
         """How the service fares, over the last requests and labels."""
         exchanges = list(self._exchanges)
         recent = [at for at, _ in exchanges if at > time.monotonic() - 10]
-        late = [label for label, _ in self._labelled]
+        places = [place for place, _ in self._labelled]
         predictions = [prediction for _, prediction in self._labelled]
-        area = auc(late, predictions) if late else float("nan")
+        late = self._flights["late"].loc[places].tolist()
         return Figures(
             now=self.now.tz_convert(flights.AIRPORT_TIMEZONE).isoformat(timespec="minutes"),
             requests_per_s=round(len(recent) / 10, 1),
@@ -102,11 +110,29 @@ class Traffic:
             if exchanges
             else 0.0,
             errors=sum(e.predictions is None for _, e in exchanges) / max(1, len(exchanges)),
-            auc=None if area != area else round(area, 3),  # noqa: PLR0124 - NaN
+            auc=_auc(late, predictions),
+            pipeline_auc=_auc(late, self._references(places)),
             labelled=len(late),
             mean_prediction=round(sum(predictions) / len(late), 3) if late else None,
             late_rate=round(sum(late) / len(late), 3) if late else None,
         )
+
+    def _references(self, places: list[int]) -> list[float]:
+        """What the pipeline predicts for the same flights; empty while there is no reference."""
+        if self.reference is None:
+            return []
+        if missing := [place for place in places if place not in self._expected]:
+            predicted = self.reference.predict(self._flights.loc[missing]).tolist()
+            self._expected |= dict(zip(missing, predicted, strict=True))
+        return [self._expected[place] for place in places]
+
+
+def _auc(late: Sequence[float], predictions: Sequence[float]) -> float | None:
+    """AUC; None where there are too few to tell anything."""
+    if len(predictions) < FLIGHTS_MIN:
+        return None
+    area = auc(late, predictions)
+    return None if math.isnan(area) else round(area, 3)
 
 
 def supervise(workspace: Path, runtime_name: str) -> None:
@@ -156,7 +182,16 @@ def supervise(workspace: Path, runtime_name: str) -> None:
                 )
             )
             session.SERVICE_LOG.write_text(live.logs(), encoding="utf-8")
+            if traffic.reference is None:
+                # Imports LightGBM: after the first state is written, nobody waits for it.
+                traffic.reference = _reference(folder)
             stopped.wait(TICK_S if not problem else RESTART_TRIES_EVERY_S)
+
+
+def _reference(registry_folder: Path) -> Reference:
+    from sandbox import references  # noqa: PLC0415 - see where it is called
+
+    return references.champion(registry_folder)
 
 
 class Live:

@@ -46,6 +46,7 @@ class Figures:
         p95_ms: of the last few hundred requests.
         errors: share of the last few hundred requests without a usable answer.
         auc: of the last few thousand flights whose labels are in; None before there are any.
+        pipeline_auc: what the pipeline's own predictions reach on the same flights.
         labelled: how many flights that are.
         mean_prediction: over the same flights.
         late_rate: what really happened to them.
@@ -56,6 +57,7 @@ class Figures:
     p95_ms: float = 0.0
     errors: float = 0.0
     auc: float | None = None
+    pipeline_auc: float | None = None
     labelled: int = 0
     mean_prediction: float | None = None
     late_rate: float | None = None

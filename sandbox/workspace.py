@@ -33,6 +33,7 @@ IGNORED_NAMES = (
     ".git",
     ".venv",
     "mlruns",
+    "mlflow.db",
     ".pytest_cache",
     ".mypy_cache",
     ".ruff_cache",

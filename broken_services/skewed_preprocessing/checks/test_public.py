@@ -70,7 +70,7 @@ def test_parity_test_tells_right_from_wrong(evidence, credit):
         seen += f"; last line: {(runs['pass']['tail'].strip().splitlines() or ['nothing'])[-1]}"
     credit.award(
         right and wrong,
-        expected="it can tell services apart",
+        expected="passes on a right service and fails on a wrong one",
         seen=seen,
         where="parity_test",
     )
