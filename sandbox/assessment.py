@@ -165,6 +165,7 @@ class _Entry:
     submission: Submission
     scenario: Scenario
     variant: Variant
+    submitted: Path
     workspace: Path
     restored: list[str]
     changed: list[dict[str, Any]]
@@ -177,10 +178,18 @@ def _enter(submitted: Submission, scratch: Path) -> _Entry:
     scenario = load_scenario(submitted.manifest.scenario)
     chosen = variant.choose(scenario, submitted.manifest.seed)
     pristine = compose.compose(scenario, chosen, scratch / "pristine")
-    workspace = shutil.copytree(pristine, scratch / "workspace")
-    restored = submission.apply(submitted, workspace)
-    changed = [asdict(change) for change in diffs.diff(pristine, workspace)]
-    return _Entry(submitted, scenario, chosen, workspace, restored, changed, scratch)
+    laid = shutil.copytree(pristine, scratch / "submitted")
+    restored = submission.apply(submitted, laid)
+    return _Entry(
+        submission=submitted,
+        scenario=scenario,
+        variant=chosen,
+        submitted=laid,
+        workspace=shutil.copytree(laid, scratch / "workspace"),
+        restored=restored,
+        changed=[asdict(change) for change in diffs.diff(pristine, laid)],
+        scratch=scratch,
+    )
 
 
 def _collect(
@@ -190,7 +199,8 @@ def _collect(
     from sandbox import models, stack  # noqa: PLC0415 - see `assess`
     from sandbox.runtimes import open_runtime  # noqa: PLC0415
 
-    registry_folder = stack.copy_registry(models.releases(), entry.scratch / "registry")
+    releases = models.releases()
+    registry_folder = stack.copy_registry(releases, entry.scratch / "registry")
     handed = entry.scratch / "handed"
     handed.mkdir()
     with (
@@ -212,10 +222,11 @@ def _collect(
         stage = plan.Stage(
             scenario=entry.scenario,
             variant=entry.variant,
+            submitted=entry.submitted,
             workspace=entry.workspace,
             runtime=runtime,
             scratch=handed,
-            registry_folder=registry_folder,
+            releases=releases,
             running=running,
             fault=fault,
         )

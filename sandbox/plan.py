@@ -41,20 +41,22 @@ class Stage:
     Args:
         scenario: the scenario.
         variant: what the seed chose.
-        workspace: the submission's folder; the services run in it.
+        submitted: the submission's folder as it came; nothing of it runs in there.
+        workspace: a copy of it; the services run in that one and may write to it.
         runtime: where to run more of it.
         scratch: a folder of the harness for files that a step hands to the submission.
-        registry_folder: the trained registry.
+        releases: the trained registry as the harness keeps it, out of every submission's reach.
         running: the stack; None where it did not start.
         fault: why it did not.
     """
 
     scenario: Scenario
     variant: Variant
+    submitted: Path
     workspace: Path
     runtime: Runtime
     scratch: Path
-    registry_folder: Path
+    releases: Path
     running: Stack | None = None
     fault: SandboxError | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -89,7 +91,7 @@ class Stage:
     @property
     def champion(self) -> Reference:
         """The champion as the harness holds it."""
-        return self.once("champion", lambda: references.champion(self.registry_folder))
+        return self.once("champion", lambda: references.champion(self.releases))
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ needs nothing but the address.
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from sandbox.errors import HarnessFault
+from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.runtimes.base import ServiceSpec
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def spec(folder: Path, port: int | None = None) -> ServiceSpec:
         ready_within_s=READY_WITHIN_S,
         trusted=True,
         port=port,
+        # Anybody may tell MLflow to take a model from a path; it must not see what we see.
+        confined=True,
     )
 
 
@@ -65,7 +68,12 @@ def point_champion(url: str, version: str) -> None:
 
 
 def champion_version(url: str) -> str:
-    """The version the champion's alias points at."""
+    """The version the champion's alias points at.
+
+    Raises:
+        SubmissionFault: the model or its alias was deleted.
+        HarnessFault: the registry does not answer.
+    """
     answer = _ask(url, "GET", "/alias", {"name": MODEL, "alias": CHAMPION})
     return str(answer["model_version"]["version"])
 
@@ -84,10 +92,13 @@ def _ask(url: str, method: str, path: str, fields: Mapping[str, str]) -> dict[st
             if method == "GET"
             else urllib3.request(method, f"{url}{_API}{path}", json=dict(fields), timeout=10)
         )
-        if answer.status == 200:  # noqa: PLR2004 - HTTP's own name for it
+        if answer.status == HTTPStatus.OK:
             content: dict[str, Any] = answer.json()
             return content
         seen = f"{answer.status} {answer.data[:200].decode(errors='replace')}"
+        if answer.status == HTTPStatus.NOT_FOUND:
+            # Every registry starts with a champion, and nobody but the submission writes to it.
+            raise SubmissionFault(expected=f"the registry to keep what {path} asks for", seen=seen)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         seen = str(error)
     raise HarnessFault(expected=f"the registry to answer {method} {path}", seen=seen)

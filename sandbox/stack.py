@@ -45,13 +45,22 @@ class Stack:
         timeout_s: float,
         environment: Mapping[str, str] | None = None,
         readable: tuple[Path, ...] = (),
+        workspace: Path | None = None,
     ) -> Completed:
-        """Run a Python module of the workspace (`pipeline.train`, `pytest`) as submission code."""
+        """Run a Python module of the workspace (`pipeline.train`, `pytest`) as submission code.
+
+        Args:
+            arguments: the module and its arguments.
+            timeout_s: seconds it may take.
+            environment: variables on top of what every program of the workspace gets.
+            readable: what else it may read.
+            workspace: another copy of the workspace to run in.
+        """
         return self.runtime.run(
             CommandSpec(
                 name=f"python -m {arguments[0]}",
                 command=(sys.executable, "-m", *arguments),
-                workdir=self.workspace,
+                workdir=workspace or self.workspace,
                 environment={**_environment(self.registry.url), **(environment or {})},
                 trusted=False,
                 timeout_s=timeout_s,

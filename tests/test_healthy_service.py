@@ -221,7 +221,7 @@ def test_a_second_row_is_looked_at_as_well(service: Service, rows: list[Record])
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(column=st.sampled_from(flights.RAW), value=VALUES)
 def test_no_value_is_too_much_for_it(
     service: Service, rows: list[Record], column: str, value: object
@@ -416,78 +416,78 @@ def test_feedback_that_is_malformed_is_refused(service: Service, body: bytes) ->
 # -- the whole of it
 
 
-@pytest.mark.slow
-def test_it_serves_the_champion_row_by_row_and_outlives_the_registry(
-    workspace: Path, tmp_path: Path, all_flights: pd.DataFrame, champion: Reference
-) -> None:
+@pytest.fixture(scope="module")
+def running(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
+    """The service, started beside a registry. Tests go on in their order."""
     setting = scenario.load("skewed_preprocessing")
-    folder = stack.copy_registry(models.releases(), tmp_path / "registry")
+    folder = stack.copy_registry(models.releases(), tmp_path_factory.mktemp("kept") / "registry")
+    with (
+        open_runtime("process") as runtime,
+        stack.running_stack(runtime, setting, workspace, folder) as running,
+    ):
+        yield running
+
+
+@pytest.mark.slow
+def test_it_serves_the_champion_row_by_row(
+    running: stack.Stack, all_flights: pd.DataFrame, champion: Reference
+) -> None:
     some = all_flights[all_flights["month"] == 8].sample(500, random_state=1)
-    with (
-        open_runtime("process") as runtime,
-        stack.running_stack(runtime, setting, workspace, folder) as running,
-    ):
-        client = Client(running.model.url)
-        assert registry.champion_version(running.registry.url) == "1"
-
-        served = predictions_of(client.score_all(flights.records(some)))
-        np.testing.assert_allclose(
-            np.array(served, dtype=float), champion.predict(some), rtol=0, atol=1e-9
-        )
-        records = list(flights.records(some))
-        for case in inputs.ordinary_cases(records):
-            seen = inputs.send_ordinary(client, case)
-            assert seen["problem"] == "", seen
-            wanted = champion.predict(inputs.frame(case.rows))
-            np.testing.assert_allclose(seen["served"], wanted, rtol=0, atol=1e-9)
-        refused = inputs.send_malformed(client, records[0])
-        assert {answer["status"] for answer in refused} <= set(REFUSALS)
-
-        # Its own parity test passes against it.
-        tested = running.run_pipeline(
-            *("pytest", "-q", "-p", "no:cacheprovider", "tests/test_parity.py"),
-            timeout_s=60,
-            environment={"SERVICE_URL": running.model.url},
-        )
-        assert tested.status == 0, tested.stdout
-
-        running.registry.stop()
-        assert client.ask("GET", "/readyz").status == 200
-        assert client.score(records[:50]).problem == ""
+    client = Client(running.model.url)
+    served = predictions_of(client.score_all(flights.records(some)))
+    np.testing.assert_allclose(
+        np.array(served, dtype=float), champion.predict(some), rtol=0, atol=1e-9
+    )
+    for case in inputs.ordinary_cases(flights.records(some)):
+        seen = inputs.send_ordinary(client, case)
+        assert seen["problem"] == "", seen
+        wanted = champion.predict(inputs.frame(case.rows))
+        np.testing.assert_allclose(seen["served"], wanted, rtol=0, atol=1e-9)
+    refused = inputs.send_malformed(client, flights.records(some)[0])
+    assert {answer["status"] for answer in refused} <= set(REFUSALS)
 
 
 @pytest.mark.slow
-def test_it_waits_for_a_registry_that_comes_later_and_swaps_with_the_alias(
-    workspace: Path, tmp_path: Path, all_flights: pd.DataFrame
+def test_its_own_parity_test_passes(running: stack.Stack) -> None:
+    tested = running.run_pipeline(
+        *("pytest", "-q", "-p", "no:cacheprovider", "tests/test_parity.py"),
+        timeout_s=60,
+        environment={"SERVICE_URL": running.model.url},
+    )
+    assert tested.status == 0, tested.stdout
+
+
+@pytest.mark.slow
+def test_it_swaps_with_the_alias_and_outlives_the_registry(
+    running: stack.Stack, tmp_path: Path, all_flights: pd.DataFrame
 ) -> None:
-    setting = scenario.load("skewed_preprocessing")
-    folder = stack.copy_registry(models.releases(), tmp_path / "registry")
     records = list(flights.records(all_flights.iloc[200_000:200_010]))
-    with (
-        open_runtime("process") as runtime,
-        stack.running_stack(runtime, setting, workspace, folder) as running,
-    ):
-        client = Client(running.model.url)
-        before = client.score(records)
-        other = all_flights[all_flights["month"].isin((2, 3))]
-        path = tmp_path / "other.parquet"
-        flights.write_parquet(other, path)
-        done = running.run_pipeline(
-            "pipeline.train", "--data", str(path), timeout_s=60, readable=(path,)
-        )
-        assert done.status == 0, done.stderr
-        assert json.loads(done.stdout.splitlines()[-1])["version"] == "2"
-        # Registered is not promoted.
-        assert client.score(records).version == "1"
-        registry.point_champion(running.registry.url, "2")
+    client = Client(running.model.url)
+    before = client.score(records)
+    other = all_flights[all_flights["month"].isin((2, 3))]
+    path = tmp_path / "other.parquet"
+    flights.write_parquet(other, path)
+    done = running.run_pipeline(
+        "pipeline.train", "--data", str(path), timeout_s=60, readable=(path,)
+    )
+    assert done.status == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["version"] == "2"
+    # Registered is not promoted.
+    assert client.score(records).version == before.version == "1"
+    registry.point_champion(running.registry.url, "2")
 
-        def swapped() -> Any:
-            seen = client.score(records)
-            # Nobody waits and nobody is turned away while it swaps.
-            assert seen.problem == ""
-            return seen if seen.version == "2" else None
+    def swapped() -> Any:
+        seen = client.score(records)
+        # Nobody waits and nobody is turned away while it swaps.
+        assert seen.problem == ""
+        return seen if seen.version == "2" else None
 
-        after = wait_for(swapped, what="version 2 to answer", within_s=20)
-        assert after.predictions != before.predictions
-        wanted = references.retrained(flights.labelled(other)).predict(inputs.frame(records))
-        np.testing.assert_allclose(after.predictions, wanted, rtol=0, atol=1e-9)
+    after = wait_for(swapped, what="version 2 to answer", within_s=20)
+    assert after.predictions != before.predictions
+    wanted = references.retrained(flights.labelled(other)).predict(inputs.frame(records))
+    np.testing.assert_allclose(after.predictions, wanted, rtol=0, atol=1e-9)
+
+    running.registry.stop()
+    assert client.ask("GET", "/readyz").status == 200
+    again = client.score(records)
+    assert (again.version, again.predictions) == ("2", after.predictions)

@@ -195,7 +195,7 @@ def test_a_registry_that_cannot_answer_is_ours(
 ) -> None:
     broken = shutil.copytree(models.releases(), tmp_path / "registry")
     with contextlib.closing(sqlite3.connect(broken / "registry.db")) as database:
-        database.execute("DELETE FROM registered_model_aliases")
+        database.execute("DROP TABLE registered_model_aliases")
         database.commit()
     monkeypatch.setattr(models, "releases", lambda: broken)
     card = graded(workspace, course, tmp_path)
@@ -204,6 +204,31 @@ def test_a_registry_that_cannot_answer_is_ours(
     assert answers.outcome is VerdictOutcome.UNGRADABLE
     assert "registry" in answers.seen
     assert other.outcome is VerdictOutcome.PASSED
+
+
+def test_a_submission_that_breaks_the_registry_fails(
+    workspace: Path, course: assessment.Course, tmp_path: Path
+) -> None:
+    vandal = """
+import os, urllib.request
+while True:
+    try:
+        urllib.request.urlopen(urllib.request.Request(
+            os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/registered-models/delete",
+            b'{"name": "flight-delay"}', {"Content-Type": "application/json"}, method="DELETE"))
+        break
+    except OSError:
+        pass
+"""
+    main = SERVICE % "self.predict([0.5] * len(rows))"
+    (workspace / "service/__main__.py").write_text(vandal + main)
+    plan = course.plan.read_text().replace(
+        "rows = ", "from sandbox.probes import training; training.promote_newest(stage); rows = "
+    )
+    course.plan.write_text(plan)
+    card = graded(workspace, course, tmp_path)
+    assert card.gradable
+    assert card.verdicts[0].outcome is VerdictOutcome.FAILED
 
 
 def test_protected_files_are_put_back(

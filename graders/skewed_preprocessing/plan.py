@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     from sandbox.references import Reference
 
+SERVER = "service/preprocessing.py"
 TIERS = ("loud", "middle", "faint")
 SUBSETS = [
     subset for size in range(len(TIERS) + 1) for subset in itertools.combinations(TIERS, size)
 ]
 PRODUCTION_MONTHS = (7, 8, 9, 10, 11)
+MALFORMED_ROWS = 3
 PARITY_ROWS = 5_000
 RETRAINED_ROWS = 2_000
 WINDOW_ROWS = 1_250
@@ -93,6 +95,7 @@ def input_contract(stage: Stage) -> dict[str, Any]:
     rows = hidden_flights(stage, "inputs", 40, stage.champion)
     client = Client(stage.stack.model.url)
     cases = inputs.ordinary_cases(flights.records(rows))
+    sound = flights.records(rows)[:MALFORMED_ROWS]
     # All cases in one frame: most of a prediction's cost is the same for one row as for forty.
     frame = inputs.frame([row for case in cases for row in case.rows])
     predicted = {
@@ -100,7 +103,8 @@ def input_contract(stage: Stage) -> dict[str, Any]:
         for subset, server in skewed_servers(stage).items()
     }
     return {
-        "malformed": inputs.send_malformed(client, flights.records(rows)[0]),
+        "malformed": inputs.send_malformed(client, sound),
+        "control": client.score(sound).summary(),
         "ordinary": [
             {
                 **inputs.send_ordinary(client, case),
@@ -148,7 +152,8 @@ def parity_test(stage: Stage) -> dict[str, Any]:
         def answer(records: list[dict[str, Any]]) -> list[float]:
             return reference.predict(inputs.frame(records), servers[subset]).tolist()
 
-        return testing.Stand(name, answer, "pass" if subset == "none" else "fail")
+        files = {} if subset == "none" else {SERVER: server_source(stage, subset)}
+        return testing.Stand(name, answer, faulty=subset != "none", files=files)
 
     stands = [stand("faithful", "none"), *(stand(f"{tier} skew", tier) for tier in TIERS)]
     random.Random(stage.variant.number("order of tests")).shuffle(stands)
@@ -158,7 +163,7 @@ def parity_test(stage: Stage) -> dict[str, Any]:
 def diagnosed(stage: Stage) -> dict[str, Any]:
     """What the candidate says broke, beside what did."""
     truth = diagnosis.truth(Path(__file__).with_name("truth.yaml"), stage.variant)
-    return {**diagnosis.read(stage.workspace), "truth": truth}
+    return {**diagnosis.read(stage.submitted), "truth": truth}
 
 
 def hidden_flights(stage: Stage, purpose: str, rows: int, reference: Reference) -> pd.DataFrame:
@@ -186,20 +191,26 @@ def other_data(stage: Stage) -> pd.DataFrame:
 
 def skewed_servers(stage: Stage) -> dict[str, Any]:
     """The preprocessing of a server with each subset of the variant's skews, by name."""
-    template = (stage.scenario.folder / "overlay/service/preprocessing.py.j2").read_text("utf-8")
     servers = {}
     for subset in SUBSETS:
         name = "+".join(subset) or "none"
-        context = {
-            f"{tier}_skew": stage.variant.parameters[f"{tier}_skew"] if tier in subset else ""
-            for tier in TIERS
-        }
-        source = overlay.render(template, context, stage.scenario.folder)
-        module = references.module_from(source, f"server_with_{name}", "preprocessing.py.j2")
+        module = references.module_from(server_source(stage, name), f"server_with_{name}", SERVER)
         # The broken server fails on an unknown category; a server that only skews does not.
         module.codes = codes
         servers[name] = module.preprocess
     return servers
+
+
+def server_source(stage: Stage, subset: str) -> str:
+    """The server's own copy of the features with a subset of the variant's skews."""
+    template = (stage.scenario.folder / f"overlay/{SERVER}.j2").read_text("utf-8")
+    context = {
+        f"{tier}_skew": stage.variant.parameters[f"{tier}_skew"]
+        if tier in subset.split("+")
+        else ""
+        for tier in TIERS
+    }
+    return overlay.render(template, context, stage.scenario.folder)
 
 
 def codes(values: pd.Series, known: tuple[str, ...]) -> pd.Series:

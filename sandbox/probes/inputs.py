@@ -35,38 +35,49 @@ class OrdinaryCase:
     rows: Rows
 
 
-def malformed_bodies(row: Mapping[str, Any]) -> dict[str, bytes]:
-    """Bodies that break the contract, by what is wrong with each."""
+def malformed_bodies(rows: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Bodies that break the contract in one row or as a whole, by what is wrong with each.
+
+    Args:
+        rows: sound records; a body has all of them, one of which is spoilt. A service that takes
+            these rows and refuses the body has found what is wrong with it.
+    """
+    first, *others = rows
 
     def records(*rows: object) -> bytes:
-        return json.dumps({"dataframe_records": list(rows)}).encode()
-
-    def without(column: str) -> dict[str, Any]:
-        return {name: value for name, value in row.items() if name != column}
+        return json.dumps({"dataframe_records": [*rows, *others]}).encode()
 
     # `json` writes the infinity as a word that is not JSON; 1e999 is JSON and reads as infinity.
-    infinite = records({**row, "temp": 12345.5}).replace(b"12345.5", b"1e999")
+    infinite = records({**first, "temp": 12345.5}).replace(b"12345.5", b"1e999")
     return {
-        "a weather column is missing": records(without("temp")),
-        "a category column is missing": records(without("carrier")),
-        "a column is missing in the second row only": records(row, without("distance")),
-        "text where a number belongs": records({**row, "distance": "far"}),
-        "a number where a category belongs": records({**row, "origin": 12}),
-        "a list where a number belongs": records({**row, "humid": [50]}),
-        "an unreadable time": records({**row, "scheduled_departure": "tomorrow"}),
+        "a weather column is missing": json.dumps(
+            {"dataframe_records": [_without(row, "temp") for row in rows]}
+        ).encode(),
+        "a category column is missing": json.dumps(
+            {"dataframe_records": [_without(row, "carrier") for row in rows]}
+        ).encode(),
+        "a column is missing in one row only": records(_without(first, "distance")),
+        "text where a number belongs": records({**first, "distance": "far"}),
+        "a number where a category belongs": records({**first, "origin": 12}),
+        "a list where a number belongs": records({**first, "humid": [50]}),
+        "an unreadable time": records({**first, "scheduled_departure": "tomorrow"}),
         "an infinity": infinite,
-        "no rows": records(),
+        "no rows": b'{"dataframe_records": []}',
         "an empty body": b"",
         "not JSON": b"{dataframe_records: [",
-        "rows that are not objects": json.dumps({"dataframe_records": [1, 2]}).encode(),
-        "an unknown form": json.dumps({"rows": [dict(row)]}).encode(),
+        "rows that are not objects": records(1),
+        "an unknown form": json.dumps({"rows": list(rows)}).encode(),
     }
 
 
-def send_malformed(client: Client, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _without(row: Mapping[str, Any], column: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != column}
+
+
+def send_malformed(client: Client, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Send every malformed body; gives case, status and what was said."""
     seen = []
-    for case, body in malformed_bodies(row).items():
+    for case, body in malformed_bodies(rows).items():
         answer = client.ask("POST", "/invocations", body)
         said = answer.body[:300].decode("utf-8", "replace")
         seen.append(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sandbox.proxy import proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sandbox.plan import Stage
     from sandbox.proxy import Answer
@@ -28,36 +29,48 @@ class Stand:
     Args:
         name: what is right or wrong about it.
         answer: what it predicts for a request's records.
-        should: what a good test does against it.
+        faulty: whether a good test fails against it.
+        files: the workspace's files as they would be, had the fault come back; only those that the
+            submission still has are replaced. A test that takes the server's code for the truth
+            finds the fault there, too.
     """
 
     name: str
     answer: Answer
-    should: Literal["pass", "fail"]
+    faulty: bool
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_parity_test(stage: Stage, stands: Sequence[Stand]) -> list[dict[str, Any]]:
     """Run the submission's parity test against each stand-in, in the order given.
 
-    Gives `service`, `should`, exit `status` (pytest's: 0 passed, 1 failed), `timed_out` and the
-    output's `tail` for each.
+    Each run has a copy of the workspace of its own, so that none knows of another. Gives `service`,
+    `should`, exit `status` (pytest's: 0 passed, 1 failed), `timed_out` and the output's `tail`.
     """
 
-    def run(stand: Stand) -> dict[str, Any]:
+    def run(numbered: tuple[int, Stand]) -> dict[str, Any]:
+        number, stand = numbered
+        workspace = shutil.copytree(stage.submitted, stage.scratch / f"test-{number}")
+        for path, text in stand.files.items():
+            if (workspace / path).is_file():
+                (workspace / path).write_text(text, encoding="utf-8")
         with proxy(stage.stack.model.url, stand.answer) as url:
             done = stage.stack.run_pipeline(
-                *("pytest", "-x", "-q", "-p", "no:cacheprovider", PARITY_TEST),
+                *("pytest", "-x", "-q", "-p", "no:cacheprovider"),
+                # It costs half a second to import, and hypothesis works without it.
+                *("-p", "no:hypothesispytest"),
+                PARITY_TEST,
                 timeout_s=WITHIN_S,
-                # Plugins that happen to be installed cost as much as everything else in a run.
-                environment={"SERVICE_URL": url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+                environment={"SERVICE_URL": url},
+                workspace=workspace,
             )
         return {
             "service": stand.name,
-            "should": stand.should,
+            "should": "fail" if stand.faulty else "pass",
             "status": done.status,
             "timed_out": done.timed_out,
             "tail": (done.stdout + done.stderr)[-TAIL_CHARACTERS:],
         }
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return list(pool.map(run, stands))
+        return list(pool.map(run, enumerate(stands)))

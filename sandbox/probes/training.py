@@ -19,6 +19,7 @@ SHIPPED = "1"
 _INFINITE = (float("inf"), float("-inf"))
 TRAINING_WITHIN_S = 120.0
 SWAPPED_WITHIN_S = 20.0
+SWAPPED_ASKS = 8
 
 
 def train(stage: Stage, data: pd.DataFrame) -> dict[str, Any]:
@@ -56,9 +57,12 @@ def promote_newest(stage: Stage) -> dict[str, Any]:
             expected="pipeline.train to register a new version", seen="only the shipped one"
         )
     registry.point_champion(url, newest)
-    client = Client(stage.stack.model.url)
     wait_for(
-        lambda: _answering(client) == newest or None,
+        # Over a new connection each time, several times in a row: a service with several processes
+        # has swapped when all of them have.
+        lambda: (
+            all(_answering(stage.stack.model.url) == newest for _ in range(SWAPPED_ASKS)) or None
+        ),
         what=f"/version to say {newest} after it became champion",
         within_s=SWAPPED_WITHIN_S,
         fault=SubmissionFault,
@@ -66,8 +70,8 @@ def promote_newest(stage: Stage) -> dict[str, Any]:
     return {"version": newest}
 
 
-def _answering(client: Client) -> str:
-    answer = client.ask("GET", "/version")
+def _answering(url: str) -> str:
+    answer = Client(url).ask("GET", "/version")
     try:
         return str(json.loads(answer.body)["version"])
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -54,6 +54,8 @@ class ServiceSpec:
         readable: other files and folders it may read.
         port: where it should answer if that port is free; otherwise, and for None, the runtime
             chooses.
+        confined: whether it is isolated although it is ours, because it acts on what a submission
+            sends it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ServiceSpec:
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     port: int | None = None
+    confined: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,18 @@ class Access:
     trusted: bool
     writable: tuple[Path, ...] = field(default=())
     readable: tuple[Path, ...] = field(default=())
+    confined: bool = False
 
     @classmethod
     def of(cls, spec: ServiceSpec | CommandSpec) -> Access:
         """The access a specification asks for."""
-        return cls(spec.workdir, spec.trusted, spec.writable, spec.readable)
+        confined = isinstance(spec, ServiceSpec) and spec.confined
+        return cls(spec.workdir, spec.trusted, spec.writable, spec.readable, confined)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it gets to see no more than it was given."""
+        return self.confined or not self.trusted
 
     @property
     def fault(self) -> type[SandboxError]:

@@ -162,7 +162,7 @@ def _environment(given: Mapping[str, str], access: Access, folder: Path) -> dict
     Ours get the harness's own PATH, for tools that are installed in odd places; a submission gets
     that of the system. In the sandbox /tmp is private; elsewhere the folder takes its place.
     """
-    inside = not access.trusted and not bubblewrap.available()
+    inside = access.isolated and not bubblewrap.available()
     home = "/tmp" if inside else str(folder)  # noqa: S108
     path = os.environ.get("PATH", _SYSTEM_PATH) if access.trusted else _SYSTEM_PATH
     return {

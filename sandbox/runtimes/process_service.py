@@ -133,7 +133,7 @@ def starter_for(access: Access) -> processes.Starter:
     """How to start a program: the strongest isolation there is, or the leash for one of ours."""
     if bubblewrap.available():
         return _start_tied
-    return bubblewrap.leashed() if access.trusted else bubblewrap.sandboxed(access)
+    return bubblewrap.sandboxed(access) if access.isolated else bubblewrap.leashed()
 
 
 def _start_tied(

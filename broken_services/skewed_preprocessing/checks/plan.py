@@ -28,7 +28,7 @@ def plan(stage: Stage) -> Plan:
         Step("inputs", input_contract),
         Step("skew_metric", skew_metric),
         Step("parity_test", parity_test),
-        Step("diagnosis", lambda stage: diagnosis.read(stage.workspace)),
+        Step("diagnosis", lambda stage: diagnosis.read(stage.submitted)),
     ]
 
 
@@ -52,7 +52,7 @@ def input_contract(stage: Stage) -> dict[str, Any]:
     client = Client(stage.stack.model.url)
     return {
         "malformed": [
-            case for case in inputs.send_malformed(client, records[0]) if case["case"] in MALFORMED
+            case for case in inputs.send_malformed(client, records[:3]) if case["case"] in MALFORMED
         ],
         "ordinary": [
             inputs.send_ordinary(client, case)
@@ -82,7 +82,10 @@ def parity_test(stage: Stage) -> dict[str, Any]:
         rows = inputs.frame(records)
         return champion.predict(rows.assign(distance=rows["distance"] * OFF_BY)).tolist()
 
-    services = [testing.Stand("right", right, "pass"), testing.Stand("wrong", wrong, "fail")]
+    services = [
+        testing.Stand("right", right, faulty=False),
+        testing.Stand("wrong", wrong, faulty=True),
+    ]
     return {"runs": testing.run_parity_test(stage, services)}
 
 
