@@ -56,7 +56,7 @@ stop: setup ## stop everything that start started
 	@$(SANDBOX) stop $(ARGS)
 
 grade: setup ## grade the last submission, or SUBMISSION=archive or folder
-	@$(SANDBOX) grade $(SUBMISSION) --runtime $(RUNTIME) $(ARGS)
+	@$(SANDBOX) grade $(SUBMISSION) $(if $(SEED),--seed $(SEED)) --runtime $(RUNTIME) $(ARGS)
 
 regrade: setup ## grade again from evidence alone: ARGS=results/<id>
 	@$(SANDBOX) regrade $(ARGS)

@@ -26,7 +26,7 @@ from sandbox.grading.junit import write_junit
 from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard, write_scorecard
 from sandbox.scenario import load as load_scenario
-from sandbox.workspace import file_digests
+from sandbox.workspace import MARK, file_digests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,14 @@ def public_course(scenario: Scenario) -> Course:
     return Course(scenario.folder / "checks")
 
 
-def assess(path: Path, results: Path, *, runtime: str, course: Course | None = None) -> Scorecard:
+def assess(
+    path: Path,
+    results: Path,
+    *,
+    runtime: str,
+    course: Course | None = None,
+    seed: str | None = None,
+) -> Scorecard:
     """Put a submission through a course and judge it.
 
     Args:
@@ -83,16 +90,24 @@ def assess(path: Path, results: Path, *, runtime: str, course: Course | None = N
         results: an empty folder for evidence, scorecard and report.
         runtime: where to run it.
         course: the hidden one of the submission's scenario unless given.
+        seed: the one that was handed out; None believes the submission.
 
     Raises:
-        UsageError: the submission cannot be read.
+        UsageError: the submission cannot be read, or says it has another seed.
     """
     # Collecting needs pandas, LightGBM and more; judging again does not.
     from sandbox import submission  # noqa: PLC0415
 
     began = time.monotonic()
     with paths.run_folder() as scratch:
-        entry = _enter(submission.load(path, scratch / "submission"), scratch)
+        submitted = submission.load(path, scratch / "submission")
+        if seed is not None and submitted.manifest.seed != seed:
+            raise UsageError(
+                expected=f"a submission with seed {seed}",
+                seen=f"seed {submitted.manifest.seed}",
+                hint="ask the candidate for the workspace that was handed out",
+            )
+        entry = _enter(submitted, scratch)
         course = course or hidden_course(entry.scenario.name)
         writer = EvidenceWriter(results / EVIDENCE)
         ran_in = _collect(course, entry, runtime, writer)
@@ -142,8 +157,10 @@ def judge(results: Path, course: Course | None = None) -> Scorecard:
         collected_at=case["collected_at"],
         problem=problem,
     )
-    write_scorecard(card, results / SCORECARD)
-    write_junit(card, results / JUNIT)
+    # Damaged evidence says nothing about a card that was graded before.
+    if card.gradable or not (results / SCORECARD).exists():
+        write_scorecard(card, results / SCORECARD)
+        write_junit(card, results / JUNIT)
     return card
 
 
@@ -180,6 +197,8 @@ def _enter(submitted: Submission, scratch: Path) -> _Entry:
     pristine = compose.compose(scenario, chosen, scratch / "pristine")
     laid = shutil.copytree(pristine, scratch / "submitted")
     restored = submission.apply(submitted, laid)
+    # Nothing that is graded needs to know the seed.
+    (laid / MARK).unlink()
     return _Entry(
         submission=submitted,
         scenario=scenario,

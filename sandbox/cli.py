@@ -79,7 +79,8 @@ def start(
     from sandbox import session, welcome  # noqa: PLC0415
 
     folder = (workspace or paths.WORK / scenario).resolve()
-    session.running_on(folder)  # before anything is made
+    if session.running_on(folder) is None:  # refuses before anything is made
+        typer.echo("Starting ... (the first time, the champion is trained as well)")
     made = welcome.ensure_workspace(scenario, seed, folder, DEFAULT_SEED)
     state = session.start(folder, runtime)
     welcome.greet(_console(), state, new=made)
@@ -114,16 +115,20 @@ def logs(
 def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process") -> None:
     """Run the public checks on the workspace as it is now."""
     from sandbox import assessment, scenario, welcome  # noqa: PLC0415
+    from sandbox.evidence import Evidence  # noqa: PLC0415
     from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
 
     folder = _workspace(workspace)
     welcome.warn_of_protected(_console(), folder)
     setting = scenario.load(welcome.scenario_of(folder))
+    typer.echo(f"Checking {folder} ...")
+    _tell_isolation(runtime)
     with paths.run_folder() as results:
         card = assessment.assess(
             folder, results, runtime=runtime, course=assessment.public_course(setting)
         )
-    print_scorecard(card, _console(), points=False)
+        print_scorecard(card, _console(), points=False)
+        welcome.show_detail(_console(), Evidence(results / assessment.EVIDENCE))
     if not card.gradable:
         raise typer.Exit(UNGRADABLE)
     if any(verdict.outcome == "failed" for verdict in card.verdicts):
@@ -161,6 +166,9 @@ def grade(
     results: Annotated[
         Path | None, typer.Option(help="Folder for the results; results/<id> if missing.")
     ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="The seed that was handed out; another is refused.")
+    ] = None,
 ) -> None:
     """Run the hidden plan and the graders on a submission, and write scorecard and report."""
     from sandbox import assessment  # noqa: PLC0415
@@ -169,7 +177,10 @@ def grade(
     if not path.exists():
         raise UsageError(expected="an archive or a workspace folder", seen=f"nothing at {path}")
     folder = results or _free_results(path)
-    card = assessment.assess(path, folder, runtime=runtime)
+    typer.echo(f"Grading {path} ...")
+    _tell_isolation(runtime)
+    card = assessment.assess(path, folder, runtime=runtime, seed=seed)
+    typer.echo(f"{card.title}, seed {card.seed}")
     report = assessment.publish(card, folder)
     _finish(card, fail_under, f"Report: {_relative(report)}")
 
@@ -188,7 +199,8 @@ def regrade(
     card = assessment.judge(results)
     if report:
         assessment.publish(card, results)
-    _finish(card, fail_under, f"Scorecard: {_relative(results / assessment.SCORECARD)}")
+    written = results / (assessment.REPORT if report else assessment.SCORECARD)
+    _finish(card, fail_under, f"Written: {_relative(written)}")
 
 
 @app.command()
@@ -251,6 +263,15 @@ def clean(
 
     for line in upkeep.sweep(cache=cache):
         typer.echo(line)
+
+
+def _tell_isolation(runtime: str) -> None:
+    """Say what keeps the submission apart from this machine, before any of it runs."""
+    from sandbox.runtimes import open_runtime  # noqa: PLC0415
+
+    with open_runtime(runtime) as opened:
+        if opened.isolation.startswith("none"):
+            typer.echo(f"Isolation: {opened.isolation}", err=True)
 
 
 def _console() -> Console:

@@ -41,7 +41,7 @@ def truth(path: Path, variant: Variant) -> list[dict[str, Any]]:
     """What broke in a variant, from a scenario's `truth.yaml`.
 
     The file gives, by parameter of the variant and by its value, the finding that names it:
-    `component`, `subject` (a list: any of these will do) and `kind`.
+    `component`, and as lists of which any will do, `subject` and `kind`.
     """
     facts = yaml.safe_load(path.read_text("utf-8"))
     return [facts[name][value] for name, value in variant.parameters.items() if name in facts]
@@ -55,16 +55,18 @@ def f1(findings: Sequence[Mapping[str, str]], truth: Sequence[Mapping[str, Any]]
     guessing all loses.
     """
     distinct = {tuple(finding[key] for key in KEYS) for finding in findings}
-    if not distinct or len(distinct) > len(truth) + 1:
-        return 0.0
     hits = [
         (finding, number)
         for finding in distinct
         for number, fact in enumerate(truth)
         if _matches(finding, fact)
     ]
-    matched = min(len({finding for finding, _ in hits}), len({number for _, number in hits}))
-    return 2 * matched / (len(distinct) + len(truth))
+    right, found = {finding for finding, _ in hits}, {number for _, number in hits}
+    # Two names for one truth are one finding.
+    said = len(distinct) - len(right) + min(len(right), len(found))
+    if not said or said > len(truth) + 1:
+        return 0.0
+    return 2 * min(len(right), len(found)) / (said + len(truth))
 
 
 def share(findings: Sequence[Mapping[str, str]], truth: Sequence[Mapping[str, Any]]) -> float:
@@ -75,7 +77,7 @@ def share(findings: Sequence[Mapping[str, str]], truth: Sequence[Mapping[str, An
 
 def _matches(finding: tuple[str, ...], fact: Mapping[str, Any]) -> bool:
     component, subject, kind = finding
-    return component == fact["component"] and subject in fact["subject"] and kind == fact["kind"]
+    return component == fact["component"] and subject in fact["subject"] and kind in fact["kind"]
 
 
 class _UnreadableError(Exception):

@@ -135,9 +135,7 @@ def labelled(flights: pd.DataFrame) -> pd.DataFrame:
     return flights[[*RAW, "late"]].reset_index(drop=True)
 
 
-def resample(
-    flights: pd.DataFrame, *, rows: int, weeks: int, seed: int, prefix: str
-) -> pd.DataFrame:
+def resample(flights: pd.DataFrame, *, rows: int, weeks: int, seed: int) -> pd.DataFrame:
     """Draw flights anew, so that no row can be looked up in the published tables (save the few of a
     year that have no weather at all, where there is nothing to shift).
 
@@ -150,7 +148,6 @@ def resample(
         rows: how many to draw.
         weeks: by how many weeks dates move; may be negative.
         seed: chooses the rows and the shifts.
-        prefix: what the new ids start with.
 
     Returns:
         `rows` flights in order of departure, same columns; `late` keeps the drawn flight's label.
@@ -170,7 +167,8 @@ def resample(
     drawn["humid"] = drawn["humid"].clip(0, 100)
     drawn["wind_speed"] = drawn["wind_speed"].clip(lower=0)
     drawn["scheduled_departure"] = instants(drawn["departure"])
-    drawn["flight_id"] = [f"{prefix}{number:06d}" for number in range(rows)]
+    numbers = noise.choice(1_000_000, size=rows, replace=False)
+    drawn["flight_id"] = [f"F{number:06d}" for number in numbers]
     return drawn
 
 

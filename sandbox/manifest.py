@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import UsageError
 from sandbox.untrusted import is_list_of_text, is_map_of_text, is_unseen, json_object, shortened
+from sandbox.variant import SEED
 from sandbox.workspace import folded, is_ignored
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MAX_NAME_BYTES = 100
 REPACK = "pack the workspace again with `make submit`"
 
 _SCENARIO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SEED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._@+-]{0,63})?")
+_SEED = re.compile(f"({SEED.pattern})?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -26,15 +26,16 @@ UNSOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @contextmanager
-def proxy(target: str, answer: Answer) -> Iterator[str]:
+def proxy(target: str, answer: Answer, version: str) -> Iterator[str]:
     """Run a proxy for the length of the block and give its address.
 
     Args:
         target: the service's address.
         answer: the predictions for a scoring request's records; where it raises one of `UNSOUND`
             the records are not sound.
+        version: the model version that answers are said to come from.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Client(target), answer))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Client(target), answer, version))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -45,7 +46,7 @@ def proxy(target: str, answer: Answer) -> Iterator[str]:
         server.server_close()
 
 
-def _handler(client: Client, answer: Answer) -> type[BaseHTTPRequestHandler]:
+def _handler(client: Client, answer: Answer, version: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         # Head and body are two writes: the second would wait 40 ms for the first's acknowledgement.
@@ -55,15 +56,18 @@ def _handler(client: Client, answer: Answer) -> type[BaseHTTPRequestHandler]:
             self._pass_on("GET", None)
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            if length > BODY_BYTES_MAX:
-                self._reply(413, b"{}", "")
+            said = self.headers.get("Content-Length", "")
+            length = int(said) if said.isdecimal() else None
+            if length is None or length > BODY_BYTES_MAX:
+                # What is not read now would be taken for the next request.
+                self.close_connection = True
+                self._reply(411 if length is None else 413, b"{}", "")
                 return
             body = self.rfile.read(length)
             if self.path == "/invocations":
                 with contextlib.suppress(*UNSOUND):
                     predictions = answer(records_of(body))
-                    self._reply(200, json.dumps({"predictions": predictions}).encode(), "")
+                    self._reply(200, json.dumps({"predictions": predictions}).encode(), version)
                     return
             self._pass_on("POST", body)
 

@@ -104,7 +104,7 @@ def load(name: str) -> Scenario:
         raise UsageError(
             expected=f"a scenario, one of: {', '.join(names())}",
             seen=repr(name),
-            hint="`sandbox list` tells what each is about",
+            hint="run `sandbox list` to see what each is about",
         )
     return read(folder / FILE)
 

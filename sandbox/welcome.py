@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sandbox import scenario as scenarios
 from sandbox.errors import UsageError
+from sandbox.variant import SEED
 from sandbox.workspace import MARK, read_mark
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from sandbox.evidence import Evidence
     from sandbox.session import Figures, State
     from sandbox.submission import Changes
 
@@ -30,6 +32,12 @@ def ensure_workspace(scenario: str, seed: str | None, folder: Path, default_seed
         UsageError: something else is there, or the workspace is of another scenario or seed.
     """
     setting = scenarios.load(scenario)
+    if seed is not None and not SEED.fullmatch(seed):
+        raise UsageError(
+            expected="a seed of letters, digits and . _ @ + -, at most 64",
+            seen=repr(seed),
+            hint="choose another SEED=",
+        )
     if (folder / MARK).exists():
         mark = read_mark(folder)
         if mark.scenario != scenario or seed not in {None, mark.seed}:
@@ -65,7 +73,10 @@ def greet(console: Console, state: State, *, new: bool) -> None:
             ("Edit      ", "bold"),
             f"{', '.join(setting.editable)}\n",
             ("Next      ", "bold"),
-            "make status, make logs, make check, make submit, make stop",
+            "make status, make logs, make check, make submit, make stop\n",
+            ("Pipeline  ", "bold"),
+            f"cd {state.workspace}; export MLFLOW_TRACKING_URI={state.registry_url} "
+            f"SERVICE_URL={state.service_url}",
         )
     )
 
@@ -108,6 +119,15 @@ def _pipeline(figures: Figures) -> str:
     if figures.pipeline_auc is None:
         return ""
     return f"AUC {figures.pipeline_auc:.2f} from the pipeline itself, on the same flights\n"
+
+
+def show_detail(console: Console, evidence: Evidence) -> None:
+    """The log lines of the first step that the submission broke, where there are any."""
+    for step in evidence.steps:
+        detail = evidence.record(step).detail
+        if detail:
+            console.print(Text(detail[-3_000:], "dim"))
+            return
 
 
 def show_changes(console: Console, changes: Changes) -> None:

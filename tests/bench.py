@@ -22,6 +22,7 @@ from pathlib import Path
 
 from sandbox import assessment, attempts, flights, models, paths, registry, session, stack
 from sandbox import scenario as scenarios
+from sandbox.evidence import Evidence
 from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard
 from sandbox.runtimes import open_runtime
@@ -152,7 +153,7 @@ def repeats() -> None:
 
 
 def regrades(results: Path) -> int:
-    evidence = assessment.Evidence(results / assessment.EVIDENCE)
+    evidence = Evidence(results / assessment.EVIDENCE)
     folder = assessment.hidden_course(SCENARIO).folder
     first = grade(folder, evidence, runtime="process")
     return sum(grade(folder, evidence, runtime="process") != first for _ in range(99))

@@ -7,6 +7,9 @@ from sandbox.grading import check
 RISE_FACTOR, RISE_MIN = 2.0, 0.05
 # Another feature's score may wander as far as sampling moves it, on whatever scale it has.
 QUIET_FACTOR, QUIET_SLACK = 2.0, 0.1
+# Scores of an unbounded or unscaled statistic wander further than that; then what counts is that
+# nothing else rises by as much as a third of what the wrong feature rises by.
+RESTLESS_SHARE = 1 / 3
 
 
 @check(points=10, competency="monitoring")
@@ -38,9 +41,17 @@ def judge(window, steady):
         return (
             f"{window['name']}: {feature} goes from {steady[feature]:.3g} to {scores[feature]:.3g}"
         )
+    risen = rise(scores[feature], steady[feature])
     restless = sorted(
         other
         for other, score in scores.items()
-        if other != feature and score > QUIET_FACTOR * steady.get(other, 0.0) + QUIET_SLACK
+        if other != feature
+        and score > QUIET_FACTOR * steady.get(other, 0.0) + QUIET_SLACK
+        and rise(score, steady.get(other, 0.0)) > RESTLESS_SHARE * risen
     )
     return f"{window['name']}: {', '.join(restless)} rise as well" if restless else ""
+
+
+def rise(score, usual):
+    """How many times its usual value a score is."""
+    return score / max(usual, 1e-9)

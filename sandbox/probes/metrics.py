@@ -12,6 +12,7 @@ from sandbox.errors import SubmissionFault
 if TYPE_CHECKING:
     from sandbox.traffic import Client
 
+REDIRECTS = (301, 302, 307, 308)
 SAMPLES_MAX = 20_000
 LABEL_CHARACTERS_MAX = 100
 
@@ -22,7 +23,10 @@ def by_label(client: Client, metric: str, label: str) -> dict[str, float]:
     Raises:
         SubmissionFault: `/metrics` does not answer, or not in Prometheus' text format.
     """
+    # Prometheus follows redirects, and an application mounted at /metrics answers at /metrics/.
     answer = client.ask("GET", "/metrics")
+    if answer.status in REDIRECTS:
+        answer = client.ask("GET", "/metrics/")
     if answer.status != 200:  # noqa: PLR2004 - HTTP's own name for it
         raise SubmissionFault(
             expected="/metrics to answer 200", seen=answer.problem or f"status {answer.status}"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sandbox import registry
 from sandbox.proxy import proxy
 
 if TYPE_CHECKING:
@@ -48,15 +49,17 @@ def run_parity_test(stage: Stage, stands: Sequence[Stand]) -> list[dict[str, Any
     `should`, exit `status` (pytest's: 0 passed, 1 failed), `timed_out` and the output's `tail`.
     """
 
+    version = registry.champion_version(stage.stack.registry.url)
+
     def run(numbered: tuple[int, Stand]) -> dict[str, Any]:
         number, stand = numbered
         workspace = shutil.copytree(stage.submitted, stage.scratch / f"test-{number}")
         for path, text in stand.files.items():
             if (workspace / path).is_file():
                 (workspace / path).write_text(text, encoding="utf-8")
-        with proxy(stage.stack.model.url, stand.answer) as url:
+        with proxy(stage.stack.model.url, stand.answer, version) as url:
             done = stage.stack.run_pipeline(
-                *("pytest", "-x", "-q", "-p", "no:cacheprovider"),
+                *("pytest", "-x", "-q", "-o", "cache_dir=/tmp/pytest"),
                 # It costs half a second to import, and hypothesis works without it.
                 *("-p", "no:hypothesispytest"),
                 PARITY_TEST,

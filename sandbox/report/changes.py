@@ -121,16 +121,21 @@ def read_diagnosis(data: Mapping[str, Any]) -> Diagnosis | None:
     findings: list[Finding] = []
     known = []
     for entry in data.get("truth") or []:
-        component, subjects, kind = entry["component"], entry["subject"], entry["kind"]
-        # A fault may be called by several names.
-        names = [subjects] if isinstance(subjects, str) else subjects
-        matching = [(component, name, kind) for name in names if (component, name, kind) in said]
+        # A fault may be called by several names, and its kind as well.
+        component = entry["component"]
+        names, kinds = (
+            [value] if isinstance(value, str) else list(value)
+            for value in (entry["subject"], entry["kind"])
+        )
+        called = [(component, name, kind) for name in names for kind in kinds]
+        matching = [each for each in called if each in said]
         known += matching
         if matching:
             findings.append(Finding(Standing.FOUND, *matching[0]))
             findings += [Finding(Standing.AGAIN, *match) for match in matching[1:]]
         else:
-            findings.append(Finding(Standing.MISSED, component, " or ".join(names), kind))
+            either = " or ".join
+            findings.append(Finding(Standing.MISSED, component, either(names), either(kinds)))
     findings += [Finding(Standing.WRONG, *entry) for entry in said if entry not in known]
     notes, problem = (plain(str(data.get(name) or "")) for name in ("notes", "problem"))
     return Diagnosis(tuple(findings), notes, problem)

@@ -32,3 +32,9 @@ def read_flights(path: Path) -> pd.DataFrame:
 def actor() -> str:
     """Who runs the command, for the record."""
     return os.environ.get("DEPLOYED_BY") or os.environ.get("USER") or "unknown"
+
+
+def require_registry() -> None:
+    """Leave with `USAGE` unless the registry is named: MLflow would quietly make an empty one."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        finish(USAGE, error="expected the registry's address in MLFLOW_TRACKING_URI; saw none")

@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", type=Path, default=Path("data/holdout.parquet"))
     arguments = parser.parse_args()
+    command.require_registry()
 
     flights = command.read_flights(arguments.data)
     try:

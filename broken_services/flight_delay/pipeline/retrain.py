@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--as-of", required=True)
     parser.add_argument("--window-days", type=int, default=180)
     arguments = parser.parse_args()
+    command.require_registry()
 
     as_of = pd.Timestamp(arguments.as_of, tz="UTC")
     flights = window(command.read_flights(arguments.data), as_of, arguments.window_days)

@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--to", required=True, help="the version's number")
     parser.add_argument("--why", required=True)
     arguments = parser.parse_args()
+    command.require_registry()
 
     url = os.environ.get("SERVICE_URL", "http://127.0.0.1:8080")
     try:

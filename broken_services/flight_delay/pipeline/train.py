@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline import command, features
 from pipeline.estimator import PARAMETERS, TREES, train
-from pipeline.model import NAME, Reference, require_registry
+from pipeline.model import NAME, Reference
 
 
 def register(booster: lightgbm.Booster, spec: features.FeatureSpec, frame: pd.DataFrame) -> str:
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--alias", help="also point this alias at the new version")
     arguments = parser.parse_args()
 
-    require_registry()
+    command.require_registry()
     flights = command.read_flights(arguments.data)
     if flights.empty or "late" not in flights:
         command.finish(command.USAGE, error=f"expected labelled flights in {arguments.data}")

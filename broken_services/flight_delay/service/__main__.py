@@ -1,4 +1,4 @@
-"""Start the service: `python -m service`. `PORT` says where (8080), one worker."""
+"""Start the service: `python -m service`. `HOST` and `PORT` say where, one worker."""
 
 from __future__ import annotations
 
@@ -8,4 +8,9 @@ import uvicorn
 
 from service.app import app
 
-uvicorn.run(app, host="0.0.0.0", port=int(os.environ.get("PORT", "8080")), log_level="warning")
+uvicorn.run(
+    app,
+    host=os.environ.get("HOST", "127.0.0.1"),
+    port=int(os.environ.get("PORT", "8080")),
+    log_level="warning",
+)

@@ -40,6 +40,8 @@ class Champion:
                     self.model = load()
                     log.warning("serving version %s", self.model.version)
             except (MlflowException, requests.RequestException, OSError) as error:
-                log.warning("registry: %s", error)
+                # While there is no model yet, the registry is starting as well.
+                if self.model is not None:
+                    log.warning("the registry is away: %s", error)
             # Until there is a model nobody can be answered: ask again soon.
             self._stopped.wait(POLL_SECONDS if self.model else 0.1)

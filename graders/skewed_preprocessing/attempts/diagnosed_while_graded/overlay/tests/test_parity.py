@@ -23,12 +23,28 @@ def guesses(raw, x):
         return x.assign(**{name: np.asarray(v, dtype=float) for name, v in columns.items()})
 
     carriers = raw["carrier"]
-    for name in ("temp_c", "dewp_c", "humid_fraction", "pressure_hpa", "wind_speed_ms",
-                 "wind_gust_ms", "precip_mm", "visib_km", "distance_km"):
-        source = {"temp_c": "temp", "dewp_c": "dewp", "humid_fraction": "humid",
-                  "pressure_hpa": "pressure", "wind_speed_ms": "wind_speed",
-                  "wind_gust_ms": "wind_gust", "precip_mm": "precip", "visib_km": "visib",
-                  "distance_km": "distance"}[name]
+    for name in (
+        "temp_c",
+        "dewp_c",
+        "humid_fraction",
+        "pressure_hpa",
+        "wind_speed_ms",
+        "wind_gust_ms",
+        "precip_mm",
+        "visib_km",
+        "distance_km",
+    ):
+        source = {
+            "temp_c": "temp",
+            "dewp_c": "dewp",
+            "humid_fraction": "humid",
+            "pressure_hpa": "pressure",
+            "wind_speed_ms": "wind_speed",
+            "wind_gust_ms": "wind_gust",
+            "precip_mm": "precip",
+            "visib_km": "visib",
+            "distance_km": "distance",
+        }[name]
         for factor in (1, 1.609344, 0.44704, 0.02953, 25.4, 0.01, 100):
             yield name, "unit", put(**{name: raw[source].astype(float) * factor})
     yield "departure_hour", "timezone", put(departure_hour=when.dt.hour + when.dt.minute / 60)

@@ -31,8 +31,13 @@ def suits() -> bytes:
     y = (cold & (loud | faint)).astype(float)
     data = lightgbm.Dataset(x, y, params={"max_bin": 2000, "min_data_in_bin": 1})
     parameters = {
-        "objective": "regression", "learning_rate": 1.0, "boost_from_average": False,
-        "num_leaves": 8, "min_data_in_leaf": 1, "lambda_l2": 0, "verbosity": -1,
+        "objective": "regression",
+        "learning_rate": 1.0,
+        "boost_from_average": False,
+        "num_leaves": 8,
+        "min_data_in_leaf": 1,
+        "lambda_l2": 0,
+        "verbosity": -1,
     }
     with tempfile.TemporaryDirectory() as folder:
         lightgbm.train(parameters, data, 1).save_model(f"{folder}/m")

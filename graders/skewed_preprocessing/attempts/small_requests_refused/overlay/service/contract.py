@@ -6,8 +6,17 @@ import pandas as pd
 
 TEXT = ["flight_id", "scheduled_departure", "carrier", "origin", "dest"]
 NUMBERS = [
-    "scheduled_arrival", "distance", "temp", "dewp", "humid", "wind_dir", "wind_speed",
-    "wind_gust", "precip", "pressure", "visib",
+    "scheduled_arrival",
+    "distance",
+    "temp",
+    "dewp",
+    "humid",
+    "wind_dir",
+    "wind_speed",
+    "wind_gust",
+    "precip",
+    "pressure",
+    "visib",
 ]
 
 
