@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sandbox.variant import Variant
 
 EXPECTED = "expected.yaml"
+# Seeds to choose a proof's variants from.
+CANDIDATES = 200
 
 
 class Attempt(Strict):
@@ -82,9 +84,17 @@ def make(attempt: Attempt, chosen: Variant, destination: Path) -> Path:
 
 
 def variants(name: str, seeds: int) -> list[Variant]:
-    """The variants of the first few seeds, always the same ones."""
+    """So many variants, always the same ones, that together have as many choices as they can."""
     setting = scenario.load(name)
-    return [variant.choose(setting, f"proof-{number}") for number in range(1, seeds + 1)]
+    candidates = [variant.choose(setting, f"proof-{number}") for number in range(1, CANDIDATES)]
+    chosen: list[Variant] = []
+    seen: set[tuple[str, object]] = set()
+    for _ in range(seeds):
+        best = max(candidates, key=lambda each: len(set(each.parameters.items()) - seen))
+        candidates.remove(best)
+        chosen.append(best)
+        seen |= set(best.parameters.items())
+    return chosen
 
 
 def _read(path: Path) -> Attempt:

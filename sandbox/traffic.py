@@ -27,6 +27,8 @@ TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 8 * 2**20
 # After this many requests in a row without an answer the service is taken for hung.
 HUNG_AFTER = 3
+# Far more than any service within its objective needs; it bounds what a slow one can hold up.
+ALL_WITHIN_S = 120.0
 ROWS_PER_REQUEST = 50
 CLOSED = "the connection was closed without an answer"
 _OK = 200
@@ -171,11 +173,18 @@ class Client:
         """Ask about many flights, one request after the other.
 
         Raises:
-            SubmissionFault: the service stopped answering.
+            SubmissionFault: the service stopped answering, or takes far too long for all of them.
         """
         exchanges: list[Exchange] = []
+        deadline = time.monotonic() + ALL_WITHIN_S
         for batch in batches(records, rows_per_request):
             exchanges.append(self.score(batch))
+            if time.monotonic() > deadline:
+                raise SubmissionFault(
+                    expected=f"{len(records)} flights to be scored within {ALL_WITHIN_S:g} s",
+                    seen=f"{len(exchanges)} requests answered by then",
+                    hint="look at where the service spends its time",
+                )
             last = exchanges[-HUNG_AFTER:]
             if len(last) == HUNG_AFTER and all(exchange.status is None for exchange in last):
                 raise SubmissionFault(

@@ -76,7 +76,8 @@ def test_a_hostile_archive_is_wrong_usage(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("../../evil"))
     said = type_(tmp_path, "grade", "evil.tar.gz", status=2)
-    assert len(said.strip().splitlines()) == 1
+    assert said.splitlines()[0] == "Grading evil.tar.gz ..."
+    assert len(said.strip().splitlines()) == 2
     assert not (tmp_path.parent / "evil").exists()
 
 

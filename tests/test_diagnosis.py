@@ -195,6 +195,7 @@ def test_there_is_a_truth_for_all_that_a_variant_may_choose(name: str) -> None:
             assert len(facts) == 1
             assert sorted(facts[0]) == ["component", "kind", "subject"]
             assert isinstance(facts[0]["subject"], list)
+            assert isinstance(facts[0]["kind"], list)
 
 
 @pytest.mark.parametrize("name", scenario.names())
@@ -205,16 +206,16 @@ def test_the_words_of_the_truth_are_in_the_ticket(name: str) -> None:
         chosen = variant.choose(setting, str(number))
         for fact in diagnosis.truth(paths.GRADERS / name / "truth.yaml", chosen):
             assert fact["component"] in ticket
-            assert f"`{fact['kind']}`" in ticket
+            assert all(f"`{kind}`" in ticket for kind in fact["kind"])
             assert all(subject == subject.lower() for subject in fact["subject"])
 
 
 # -- scoring
 
 TRUTH = [
-    {"component": "a", "subject": ["x", "also x"], "kind": "unit"},
-    {"component": "a", "subject": ["y"], "kind": "encoding"},
-    {"component": "b", "subject": ["z"], "kind": "unit"},
+    {"component": "a", "subject": ["x", "also x"], "kind": ["unit", "encoding"]},
+    {"component": "a", "subject": ["y"], "kind": ["encoding"]},
+    {"component": "b", "subject": ["z"], "kind": ["unit"]},
 ]
 RIGHT = [
     {"component": "a", "subject": "x", "kind": "unit"},
@@ -234,14 +235,20 @@ OTHER_NAME = {**RIGHT[0], "subject": "also x"}
         (RIGHT[:1], 0.5, 0),
         ([], 0, 0),
         ([*RIGHT, WRONG[0]], 6 / 7, 6 / 7),
-        ([*RIGHT, OTHER_NAME], 6 / 7, 6 / 7),
+        ([*RIGHT, OTHER_NAME], 1, 1),
+        ([*RIGHT, OTHER_NAME, {**RIGHT[0], "kind": "encoding"}], 1, 1),
+        ([RIGHT[0], OTHER_NAME], 0.5, 0),
+        ([*RIGHT, OTHER_NAME, WRONG[0]], 6 / 7, 6 / 7),
+        ([*RIGHT, OTHER_NAME, *WRONG[:2]], 0, 0),
         ([*RIGHT, *WRONG[:2]], 0, 0),
         ([*RIGHT[:2], WRONG[0]], 4 / 6, 4 / 6),
         ([*RIGHT[:2], *WRONG[:2]], 4 / 7, 4 / 7),
         ([RIGHT[0], WRONG[0]], 2 / 5, 0),
         ([RIGHT[0], *WRONG[:2]], 2 / 6, 0),
         (WRONG[:3], 0, 0),
-        ([{**RIGHT[0], "kind": "encoding"}], 0, 0),
+        ([{**RIGHT[0], "kind": "encoding"}, *RIGHT[1:]], 1, 1),
+        ([{**RIGHT[1], "kind": "unit"}], 0, 0),
+        ([{**RIGHT[1], "kind": "code"}], 0, 0),
         ([{**RIGHT[0], "component": "b"}], 0, 0),
         (RIGHT * 10, 1, 1),
     ],
@@ -257,7 +264,11 @@ FINDINGS = st.lists(
 )
 TRUTHS = st.lists(
     st.fixed_dictionaries(
-        {"component": WORDS, "subject": st.lists(WORDS, min_size=1), "kind": WORDS}
+        {
+            "component": WORDS,
+            "subject": st.lists(WORDS, min_size=1),
+            "kind": st.lists(WORDS, min_size=1),
+        }
     ),
     max_size=5,
 )
@@ -273,15 +284,22 @@ def test_a_share_is_one_whatever_the_order_and_however_often(
     turned = findings * 2
     random.Random(seed).shuffle(turned)
     assert share(turned, truth) == earned
-    distinct = {tuple(finding[key] for key in diagnosis.KEYS) for finding in findings}
-    if len(distinct) > len(truth) + 1 or not findings:
+    # Two names of one fault are one finding; what names none is a guess.
+    guesses = {
+        tuple(finding[key] for key in diagnosis.KEYS)
+        for finding in findings
+        if not f1([finding], truth)
+    }
+    if len(guesses) > len(truth) + 1 or not findings:
         assert earned == 0
+    if not guesses and findings and len(truth) == 1:
+        assert earned == 1
 
 
 @settings(deadline=None)
 @given(count=st.integers(1, 6), more=st.integers(0, 4))
 def test_all_and_no_more_earns_all_and_guesses_lose(count: int, more: int) -> None:
-    truth = [{"component": "a", "subject": [f"s{n}"], "kind": "k"} for n in range(count)]
+    truth = [{"component": "a", "subject": [f"s{n}"], "kind": ["k"]} for n in range(count)]
     right = [{"component": "a", "subject": f"s{n}", "kind": "k"} for n in range(count)]
     guesses = [{"component": "a", "subject": f"g{n}", "kind": "k"} for n in range(more)]
     earned = share(right + guesses, truth)

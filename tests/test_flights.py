@@ -127,7 +127,7 @@ MOVES = [((7, 8, 9, 10, 11), 3), ((10, 11), -2), ((2, 3), 1), ((1,), -3), ((12,)
 
 def drawn(flights: pd.DataFrame, months: Sequence[int], weeks: int, seed: int = 1) -> pd.DataFrame:
     rows = flights[flights["month"].isin(months)]
-    return data.resample(rows, rows=4_000, weeks=weeks, seed=seed, prefix="F9")
+    return data.resample(rows, rows=4_000, weeks=weeks, seed=seed)
 
 
 @pytest.fixture(scope="module", params=MOVES, ids=str)
@@ -137,7 +137,7 @@ def pair(
     """Drawn flights beside the published ones they come from, and by how many weeks they moved."""
     months, weeks = request.param
     rows = all_flights[all_flights["month"].isin(months)]
-    new = data.resample(rows, rows=4_000, weeks=weeks, seed=1, prefix="F9")
+    new = data.resample(rows, rows=4_000, weeks=weeks, seed=1)
     # The same draw in the order of the moved instants: in order of the local clock, then as drawn.
     old = rows.sample(4_000, random_state=1)
     old["order"] = old["departure"].dt.tz_convert("America/New_York").dt.tz_localize(None)
@@ -196,13 +196,23 @@ def test_no_drawn_flight_can_be_looked_up(all_flights: pd.DataFrame, seed: int) 
     # Not even without its date, as a cheat tries it.
     keys = [name for name in data.RAW if name != "flight_id"]
     new = drawn(all_flights, (7, 8, 9, 10, 11), -1, seed)
-    assert not set(new["flight_id"]) & set(all_flights["flight_id"])
-    assert new["flight_id"].is_unique
     # Where there is no weather there is nothing to shift.
     known = new["temp"].notna()
     assert known.mean() > 0.98
     dateless = [name for name in keys if name != "scheduled_departure"]
     assert new.loc[known, dateless].merge(all_flights[dateless], how="inner").empty
+
+
+def test_new_ids_look_like_all_others_and_tell_nothing(all_flights: pd.DataFrame) -> None:
+    new = drawn(all_flights, (7, 8, 9), 1)
+    assert new["flight_id"].is_unique
+    assert new["flight_id"].str.fullmatch(r"F\d{6}").all()
+    assert all_flights["flight_id"].str.fullmatch(r"F\d{6}").all()
+    # Neither the time nor the flight it was drawn from follows from it.
+    numbers = new["flight_id"].str[1:].astype(int)
+    assert abs(numbers.corr(pd.Series(range(len(new))))) < 0.05
+    old = all_flights[["flight_id", "carrier", "dest", "scheduled_arrival"]]
+    assert new[old.columns].merge(old, how="inner").shape[0] <= 2
 
 
 def test_a_draw_is_told_by_its_seed(all_flights: pd.DataFrame) -> None:

@@ -195,7 +195,7 @@ def test_every_malformed_request_is_refused_with_a_reason(
     service: Service, rows: list[Record]
 ) -> None:
     before = service.metrics()
-    cases = inputs.malformed_bodies(rows[0]) | more_malformed(rows[0])
+    cases = inputs.malformed_bodies(rows[:3]) | more_malformed(rows[0])
     assert len(cases) > 40
     for case, body in cases.items():
         status, headers, said = service.ask("POST", "/invocations", body)
@@ -443,7 +443,7 @@ def test_it_serves_the_champion_row_by_row(
         assert seen["problem"] == "", seen
         wanted = champion.predict(inputs.frame(case.rows))
         np.testing.assert_allclose(seen["served"], wanted, rtol=0, atol=1e-9)
-    refused = inputs.send_malformed(client, flights.records(some)[0])
+    refused = inputs.send_malformed(client, flights.records(some)[:3])
     assert {answer["status"] for answer in refused} <= set(REFUSALS)
 
 

@@ -26,7 +26,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     setting = scenario.load("skewed_preprocessing")
     chosen = variant.choose(setting, "7")
     with open_runtime("process") as runtime:
-        yield Stage(setting, chosen, tmp_path, runtime, tmp_path, tmp_path)
+        yield Stage(setting, chosen, tmp_path, tmp_path, runtime, tmp_path, tmp_path)
 
 
 def collected(plan: Plan, stage: Stage, folder: Path) -> Evidence:

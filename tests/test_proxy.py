@@ -81,14 +81,15 @@ def rows(all_flights: pd.DataFrame) -> list[dict[str, Any]]:
     ],
 )
 def test_every_form_is_answered_by_the_proxy(body: dict[str, Any]) -> None:
-    with service() as (target, seen), proxy(target, by_column) as url:
+    with service() as (target, seen), proxy(target, by_column, "9") as url:
         answer = Client(url).score_body(json.dumps(body).encode(), 2)
         assert (answer.status, answer.predictions) == (200, [0.1, 0.2])
+        assert answer.version == "9"
         assert seen == []
 
 
 def test_other_routes_are_passed_on_as_they_are() -> None:
-    with service() as (target, seen), proxy(target, by_column) as url:
+    with service() as (target, seen), proxy(target, by_column, "9") as url:
         client = Client(url)
         answers = [
             client.ask("GET", "/version?x=1"),
@@ -128,7 +129,7 @@ UNSOUND_BODIES = [
 
 
 def test_what_is_no_sound_request_is_the_services_to_refuse() -> None:
-    with service() as (target, seen), proxy(target, by_column) as url:
+    with service() as (target, seen), proxy(target, by_column, "9") as url:
         client = Client(url)
         for body in UNSOUND_BODIES:
             answer = client.ask("POST", "/invocations", body)
@@ -138,7 +139,7 @@ def test_what_is_no_sound_request_is_the_services_to_refuse() -> None:
 
 def test_every_malformed_flight_reaches_the_service(rows: list[dict[str, Any]]) -> None:
     # A candidate's test may check refusals, too; the proxy must not answer in the service's place.
-    bodies = inputs.malformed_bodies(rows[0])
+    bodies = inputs.malformed_bodies(rows[:3])
     bodies["text that looks like a number"] = json.dumps(
         {"dataframe_records": [{**rows[0], "temp": "71"}]}
     ).encode()
@@ -148,7 +149,7 @@ def test_every_malformed_flight_reaches_the_service(rows: list[dict[str, Any]]) 
     bodies["a distance that is missing"] = json.dumps(
         {"dataframe_records": [{**rows[0], "distance": None}]}
     ).encode()
-    with service() as (target, seen), proxy(target, by_frame) as url:
+    with service() as (target, seen), proxy(target, by_frame, "9") as url:
         client = Client(url)
         statuses = {
             case: client.ask("POST", "/invocations", b).status for case, b in bodies.items()
@@ -158,7 +159,7 @@ def test_every_malformed_flight_reaches_the_service(rows: list[dict[str, Any]]) 
 
 
 def test_every_ordinary_flight_is_answered_by_the_proxy(rows: list[dict[str, Any]]) -> None:
-    with service() as (target, seen), proxy(target, by_frame) as url:
+    with service() as (target, seen), proxy(target, by_frame, "9") as url:
         client = Client(url)
         for case in inputs.ordinary_cases(rows):
             assert inputs.send_ordinary(client, case)["problem"] == "", case.name
@@ -166,7 +167,11 @@ def test_every_ordinary_flight_is_answered_by_the_proxy(rows: list[dict[str, Any
 
 
 def test_a_path_cannot_lead_elsewhere() -> None:
-    with service() as (target, seen), service() as (other, others), proxy(target, by_column) as url:
+    with (
+        service() as (target, seen),
+        service() as (other, others),
+        proxy(target, by_column, "9") as url,
+    ):
         for path in (f"@{other.removeprefix('http://')}/secret", f"{other}/secret", "x", "*"):
             connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
             connection.putrequest("GET", path)
@@ -176,13 +181,23 @@ def test_a_path_cannot_lead_elsewhere() -> None:
         assert seen == others == []
 
 
-def test_a_body_beyond_the_limit_is_refused() -> None:
-    with service() as (target, seen), proxy(target, by_column) as url:
+@pytest.mark.parametrize(
+    ("length", "status"), [(str(10**12), 413), ("-1", 411), ("ten", 411), ("", 411), (None, 411)]
+)
+def test_a_body_beyond_the_limit_or_of_no_length_is_refused(
+    length: str | None, status: int
+) -> None:
+    with service() as (target, seen), proxy(target, by_column, "9") as url:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
         connection.putrequest("POST", "/invocations")
-        connection.putheader("Content-Length", str(10**12))
+        if length is not None:
+            connection.putheader("Content-Length", length)
         connection.endheaders()
-        assert connection.getresponse().status == 413
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert answer.read() == b"{}"
+        # What was not read must not be taken for another request.
+        assert answer.will_close or connection.sock is None or connection.sock.recv(1) == b""
         connection.close()
         assert seen == []
 
@@ -190,7 +205,7 @@ def test_a_body_beyond_the_limit_is_refused() -> None:
 def test_a_service_that_is_away_is_a_bad_gateway() -> None:
     with service() as (target, _):
         pass
-    with proxy(target, by_column) as url:
+    with proxy(target, by_column, "9") as url:
         assert Client(url).ask("GET", "/ping").status == 502
         scored = Client(url).score([{"x": 1}])
         assert scored.predictions == [0.1]
@@ -204,7 +219,7 @@ def test_requests_are_answered_side_by_side() -> None:
         return by_column(records)
 
     found: list[list[float] | None] = []
-    with service() as (target, _), proxy(target, answer) as url:
+    with service() as (target, _), proxy(target, answer, "9") as url:
         client = Client(url)
         threads = [
             threading.Thread(target=lambda: found.append(client.score([{"x": 3}]).predictions))
@@ -218,6 +233,6 @@ def test_requests_are_answered_side_by_side() -> None:
 
 
 def test_the_proxy_is_gone_after_the_block() -> None:
-    with service() as (target, _), proxy(target, by_column) as url:
+    with service() as (target, _), proxy(target, by_column, "9") as url:
         assert Client(url).score([{"x": 1}]).status == 200
     assert Client(url, 1).score([{"x": 1}]).status is None

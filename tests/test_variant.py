@@ -31,7 +31,7 @@ def test_a_seed_chooses_the_same_in_every_release() -> None:
     # A candidate's workspace is made today and graded after the next release.
     assert choose(SHIPPED, "7").parameters == {
         "loud_skew": "utc_hour",
-        "middle_skew": "dewp_fahrenheit",
+        "middle_skew": "temp_fahrenheit",
         "faint_skew": "missing_zero",
     }
 

@@ -120,7 +120,7 @@ def send_ordinary(client: Client, case: OrdinaryCase) -> dict[str, Any]:
 
 
 def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Records as a frame of raw flights, numbers as float64.
+    """Records as a frame of raw flights, numbers as float64; missing weather is null or NaN.
 
     Raises:
         ValueError: a record lacks a column or holds a wrong type; times are not read here.
@@ -138,7 +138,7 @@ def _is_sound(name: str, record: Mapping[str, Any]) -> bool:
     value = record.get(name)
     if name not in (*NUMBERS, *flights.WEATHER):
         return isinstance(value, str)
-    if value is None:
+    if value is None or value != value:  # noqa: PLR0124 - NaN, as MLflow's own server takes it
         return name in flights.WEATHER and name in record
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and abs(value) <= sys.float_info.max
