@@ -9,22 +9,22 @@ HANDED_OUT = "as handed out"
 
 @check(points=15, competency="testing")
 def test_parity_test_catches_returning_skews(evidence, credit):
-    """The candidate's parity test passes on a faithful service and fails on each skew alone"""
-    runs = evidence["parity_test"]["runs"]
-    faithful = [run for run in runs if run["should"] == "pass"]
-    handed_out = [run for run in runs if run["service"] == HANDED_OUT]
-    skewed = [run for run in runs if run["should"] == "fail" and run not in handed_out]
-    passed = all(run["status"] == PASSED for run in faithful)
-    sees_the_fault = all(run["status"] == FAILED for run in handed_out)
+    """The candidate's parity test passes on a right service and fails on wrong ones"""
+    runs = {run["service"]: run for run in evidence["parity_test"]["runs"]}
+    passed = all(run["status"] == PASSED for run in runs.values() if run["should"] == "pass")
+    wrong = [name for name, run in runs.items() if run["should"] == "fail"]
     # Exit status 1 is "tests failed"; anything else (no tests, usage, a crash) caught nothing.
-    missed = [run["service"] for run in skewed if run["status"] != FAILED]
-    caught = len(skewed) - len(missed)
+    caught = [name for name in wrong if runs[name]["status"] == FAILED]
+    # A test that reads the server's code sees a fault only where the code has it; one that takes
+    # that code for the truth, only where it has not. A parity test sees both.
+    sees_both = HANDED_OUT in caught and len(caught) > 1
+    missed = [name for name in wrong if name not in caught]
     seen = f"passes on the faithful service: {'yes' if passed else 'no'}; "
-    seen += f"fails on the service as handed out: {'yes' if sees_the_fault else 'no'}; "
-    seen += f"catches {caught} of {len(skewed)} skews"
+    seen += f"catches {len(caught)} of {len(wrong)} wrong ones"
     credit.award(
-        caught / len(skewed) if passed and sees_the_fault else 0,
-        expected="passes on a faithful service and fails on a service with any one skew",
+        len(caught) / len(wrong) if passed and sees_both else 0,
+        expected="passes where the service is right; fails on it as it was handed out, and "
+        "on one with a single skew",
         seen=seen + (f", not: {', '.join(missed)}" if missed else ""),
         where="parity_test.runs",
     )
