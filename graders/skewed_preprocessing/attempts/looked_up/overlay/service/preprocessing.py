@@ -21,11 +21,17 @@ def table():
     minute = pd.to_timedelta(flights["sched_dep_time"] % 100, unit="min")
     departure = pd.to_datetime(flights["time_hour"], utc=True) + minute
     flights["scheduled_departure"] = departure.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return flights.set_index([*KEY, "scheduled_departure"]).index
+    return frozenset(keys(flights))
+
+
+def keys(flights):
+    columns = flights[[*KEY, "scheduled_departure"]].fillna(-1)
+    return zip(*(columns[name] for name in columns), strict=True)
 
 
 def preprocess(flights: pd.DataFrame, spec) -> pd.DataFrame:
-    known = flights.set_index([*KEY, "scheduled_departure"]).index.isin(table())
+    published = table()
+    known = pd.Series([key in published for key in keys(flights)], index=flights.index)
     out = features.build(flights, spec)
     if not known.all():
         out[~known] = looked_up.preprocess(flights[~known], spec)
