@@ -10,6 +10,7 @@ import argparse
 import http.client
 import json
 import multiprocessing
+import os
 import shutil
 import statistics
 import subprocess
@@ -252,7 +253,11 @@ def timed(command: list[str], status: int = 0) -> float:
 def run(command: list[str], *, status: int = 0, cwd: Path | None = None) -> None:
     if command[0] == "sandbox":
         command = [str(Path(sys.executable).parent / "sandbox"), *command[1:]]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    # What the outer make was given must not reach a make in here.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != status:
         sys.exit(
             f"{command} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
