@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import sys
 import tempfile
 from importlib import metadata
@@ -80,9 +79,3 @@ def _digest() -> str:
     for part in (flights.cache_file().name, *(metadata.version(n) for n in ("mlflow", "lightgbm"))):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]
-
-
-def discard_releases() -> None:
-    """Forget every trained registry; the next stack trains anew."""
-    for kept in paths.CACHE.glob("registry-*"):
-        shutil.rmtree(kept, ignore_errors=True)
