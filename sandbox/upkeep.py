@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from sandbox import paths, session
+from sandbox import paths, scenario, session, tools
+from sandbox.errors import UsageError
 from sandbox.runtimes import bubblewrap
 
 FREE_BYTES_MIN = 2 * 2**30
@@ -40,6 +41,7 @@ def examine() -> list[Finding]:
     """Look at everything."""
     python = sys.version_info[:2] == (3, 11)
     isolation = bubblewrap.available()
+    monitored = " and ".join(n for n in scenario.names() if scenario.load(n).telemetry)
     free = shutil.disk_usage(Path.cwd()).free
     return [
         Finding(
@@ -51,6 +53,7 @@ def examine() -> list[Finding]:
             hint="install Python 3.11 and run make PYTHON=/path/to/python3.11",
         ),
         *(_package(name, use) for name, use in _PACKAGES.items()),
+        *(_tool(name, f"the scenarios {monitored}") for name in tools.NAMES),
         Finding(
             "bubblewrap",
             isolation or bubblewrap.version(),
@@ -84,6 +87,15 @@ def _package(name: str, use: str) -> Finding:
     except metadata.PackageNotFoundError:
         version, good = "not installed", False
     return Finding(name, version, good=good, required=True, needed_for=use, hint="make setup")
+
+
+def _tool(name: str, use: str) -> Finding:
+    """A program that no package brings; everything without telemetry works without it."""
+    try:
+        version, good = tools.version(name), True
+    except UsageError as error:
+        version, good = error.seen, False
+    return Finding(name, version, good=good, required=False, needed_for=use, hint=tools.REMEDY)
 
 
 def sweep(*, cache: bool) -> list[str]:

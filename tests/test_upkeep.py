@@ -1,0 +1,36 @@
+"""What `doctor` says of a machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from sandbox import tools, upkeep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_every_tool_of_this_machine_is_there_with_its_version() -> None:
+    found = {finding.name: finding for finding in upkeep.examine()}
+    assert {"python", "mlflow", "pytest", *tools.NAMES, "bubblewrap", "disk"} <= set(found)
+    for name in ("python", "mlflow", *tools.NAMES):
+        assert found[name].good
+        assert found[name].seen[0].isdigit()
+    assert all(finding.needed_for and finding.hint for finding in found.values())
+
+
+def test_a_missing_prometheus_is_needed_by_the_scenarios_that_are_monitored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = {finding.name: finding for finding in upkeep.examine()}
+    for name in tools.NAMES:
+        missing = found[name]
+        assert (missing.good, missing.required, missing.seen) == (False, False, "none")
+        assert missing.hint == tools.REMEDY
+        assert "blind_monitoring and drifting_inputs" in missing.needed_for
+        assert "skewed_preprocessing" not in missing.needed_for
