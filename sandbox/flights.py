@@ -21,6 +21,8 @@ from sandbox.paths import CACHE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 WEATHER = (
     "temp",
     "dewp",
@@ -161,15 +163,31 @@ def resample(flights: pd.DataFrame, *, rows: int, weeks: int, seed: int) -> pd.D
     _date(drawn)
     drawn = drawn.sort_values("departure", kind="stable").reset_index(drop=True)
     noise = np.random.default_rng(seed)
-    for columns, spread in WEATHER_SHIFTS:
-        shift = noise.uniform(-spread, spread, size=(rows, 1))
-        drawn[list(columns)] = (drawn[list(columns)] + shift).round(2)
-    drawn["humid"] = drawn["humid"].clip(0, 100)
-    drawn["wind_speed"] = drawn["wind_speed"].clip(lower=0)
+    drawn = shift_weather(drawn, noise, np.arange(rows))
     drawn["scheduled_departure"] = instants(drawn["departure"])
     numbers = noise.choice(1_000_000, size=rows, replace=False)
     drawn["flight_id"] = [f"F{number:06d}" for number in numbers]
     return drawn
+
+
+def shift_weather(
+    rows: pd.DataFrame, noise: np.random.Generator, observation: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Rows with their weather shifted a little, so that it cannot be looked up.
+
+    Args:
+        rows: labelled flights; they stay as they are.
+        noise: draws the shifts.
+        observation: for each row the number of its observation, from 0 without gaps; rows of one
+            observation shift alike.
+    """
+    shifted = rows.copy()
+    for columns, spread in WEATHER_SHIFTS:
+        shift = noise.uniform(-spread, spread, size=(observation.max() + 1, 1))[observation]
+        shifted[list(columns)] = (shifted[list(columns)] + shift).round(2)
+    shifted["humid"] = shifted["humid"].clip(0, 100)
+    shifted["wind_speed"] = shifted["wind_speed"].clip(lower=0)
+    return shifted
 
 
 def records(flights: pd.DataFrame) -> Sequence[dict[str, object]]:

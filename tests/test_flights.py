@@ -222,6 +222,64 @@ def test_a_draw_is_told_by_its_seed(all_flights: pd.DataFrame) -> None:
     assert not once["scheduled_arrival"].equals(other["scheduled_arrival"])
 
 
+@pytest.fixture(scope="module")
+def readings(all_flights: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Some flights, and for each the number of the observation it belongs to."""
+    some = all_flights.iloc[10_000:12_000]
+    keys = pd.factorize(some["origin"] + some["departure"].dt.floor("h").astype(str))[0]
+    return some, keys.astype("int64")
+
+
+def shifted(rows: pd.DataFrame, observation: np.ndarray, seed: int = 4) -> pd.DataFrame:
+    return data.shift_weather(rows, np.random.default_rng(seed), observation)
+
+
+def test_weather_of_one_observation_shifts_alike_and_of_others_otherwise(
+    readings: tuple[pd.DataFrame, np.ndarray],
+) -> None:
+    rows, observation = readings
+    for name in ("temp", "pressure"):
+        by = (shifted(rows, observation)[name] - rows[name]).round(2)
+        spread = by.groupby(observation).agg(lambda each: each.max() - each.min())
+        # Two decimals are kept.
+        assert spread.max() <= 0.011
+        assert by.groupby(observation).first().nunique() > 0.5 * len(np.unique(observation)) ** 0.5
+
+
+def test_shifts_stay_within_their_bounds_and_leave_the_rest_alone(
+    readings: tuple[pd.DataFrame, np.ndarray],
+) -> None:
+    rows, observation = readings
+    before = rows.copy()
+    after = shifted(rows, observation)
+    moved = {name: spread for names, spread in data.WEATHER_SHIFTS for name in names}
+    for name, spread in moved.items():
+        by = (after[name] - rows[name]).abs()
+        assert spread / 2 < by.max() <= spread + 0.011, name
+        assert (after[name].isna() == rows[name].isna()).all()
+    rest = [name for name in rows if name not in moved]
+    pd.testing.assert_frame_equal(after[rest], rows[rest])
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_shifted_weather_stays_weather(readings: tuple[pd.DataFrame, np.ndarray]) -> None:
+    rows, observation = readings
+    extreme = rows.assign(humid=100.0, wind_speed=0.0)
+    after = shifted(extreme, observation)
+    assert after["humid"].between(98, 100).all()
+    assert after["wind_speed"].between(0, 1).all()
+    # Half of each would go beyond.
+    assert 0.2 < (after["humid"] == 100).mean() < 0.8
+    assert 0.2 < (after["wind_speed"] == 0).mean() < 0.8
+
+
+def test_shifts_are_told_by_the_random_numbers(
+    readings: tuple[pd.DataFrame, np.ndarray],
+) -> None:
+    pd.testing.assert_frame_equal(shifted(*readings), shifted(*readings))
+    assert not shifted(*readings).equals(shifted(*readings, seed=5))
+
+
 def test_a_draw_leaves_the_data_alone(all_flights: pd.DataFrame) -> None:
     before = pd.util.hash_pandas_object(all_flights).sum()
     drawn(all_flights, (7,), 1)
