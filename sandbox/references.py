@@ -5,9 +5,7 @@ A submission's pipeline is never asked: it could agree with a service that is wr
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import lightgbm
@@ -15,9 +13,11 @@ import numpy as np
 import yaml
 
 from sandbox import models, paths
+from sandbox.modules import module_from
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -77,13 +77,3 @@ def pipeline_module(name: str) -> ModuleType:
     """One self-contained module of the healthy pipeline."""
     path = paths.HEALTHY / "pipeline" / f"{name}.py"
     return module_from(path.read_text("utf-8"), f"reference_{name}", str(path))
-
-
-def module_from(source: str, name: str, origin: str) -> ModuleType:
-    """A module from source text of ours, under a name of its own."""
-    module = ModuleType(name)
-    module.__file__ = origin
-    # Dataclasses look their module up while the body runs.
-    sys.modules[name] = module
-    exec(compile(source, origin, "exec"), module.__dict__)  # noqa: S102 - it is our own file
-    return module

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
@@ -78,6 +78,36 @@ class Exchange:
         fields = asdict(self)
         del fields["predictions"]
         return fields
+
+
+A = TypeVar("A", Answer, Exchange)
+
+
+class Patience:
+    """Gives a service up that leaves the same question unanswered `HUNG_AFTER` times in a row."""
+
+    def __init__(self) -> None:
+        self._unanswered: dict[str, int] = {}
+
+    def saw(self, asked: str, answer: A) -> A:
+        """Take note of an answer and hand it on.
+
+        Args:
+            asked: what was asked for, in words.
+            answer: what came of it; an error is an answer, too.
+
+        Raises:
+            SubmissionFault: once too often nothing came.
+        """
+        answered = answer.status is not None
+        self._unanswered[asked] = 0 if answered else self._unanswered.get(asked, 0) + 1
+        if self._unanswered[asked] >= HUNG_AFTER:
+            raise SubmissionFault(
+                expected=f"the service to answer {asked}",
+                seen=f"{HUNG_AFTER} in a row without an answer, the last: {answer.problem}",
+                hint="look at the service's log",
+            )
+        return answer
 
 
 class _Until(threading.local):
@@ -177,20 +207,14 @@ class Client:
         """
         exchanges: list[Exchange] = []
         deadline = time.monotonic() + ALL_WITHIN_S
+        patience = Patience()
         for batch in batches(records, rows_per_request):
-            exchanges.append(self.score(batch))
+            exchanges.append(patience.saw("scoring requests", self.score(batch)))
             if time.monotonic() > deadline:
                 raise SubmissionFault(
                     expected=f"{len(records)} flights to be scored within {ALL_WITHIN_S:g} s",
                     seen=f"{len(exchanges)} requests answered by then",
                     hint="look at where the service spends its time",
-                )
-            last = exchanges[-HUNG_AFTER:]
-            if len(last) == HUNG_AFTER and all(exchange.status is None for exchange in last):
-                raise SubmissionFault(
-                    expected="the service to answer scoring requests",
-                    seen=f"{HUNG_AFTER} in a row without an answer, the last: {last[-1].problem}",
-                    hint="look at the service's log",
                 )
         return exchanges
 
