@@ -19,18 +19,20 @@ from datetime import UTC, datetime
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-from sandbox import paths
+from sandbox import paths, tools
 from sandbox.errors import HarnessFault, SubmissionFault, UsageError
 from sandbox.evidence import CASE, Evidence, EvidenceWriter, Outcome, Record
 from sandbox.grading.junit import write_junit
 from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard, write_scorecard
+from sandbox.progress import Silent
 from sandbox.scenario import load as load_scenario
 from sandbox.workspace import MARK, file_digests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sandbox.progress import Progress
     from sandbox.scenario import Scenario
     from sandbox.submission import Submission
     from sandbox.variant import Variant
@@ -82,6 +84,7 @@ def assess(
     runtime: str,
     course: Course | None = None,
     seed: str | None = None,
+    progress: Progress | None = None,
 ) -> Scorecard:
     """Put a submission through a course and judge it.
 
@@ -91,9 +94,11 @@ def assess(
         runtime: where to run it.
         course: the hidden one of the submission's scenario unless given.
         seed: the one that was handed out; None believes the submission.
+        progress: is told how far replays have come.
 
     Raises:
-        UsageError: the submission cannot be read, or says it has another seed.
+        UsageError: the submission cannot be read, or says it has another seed, or the machine lacks
+            Prometheus, which its scenario needs.
     """
     # Collecting needs pandas, LightGBM and more; judging again does not.
     from sandbox import submission  # noqa: PLC0415
@@ -110,7 +115,7 @@ def assess(
         entry = _enter(submitted, scratch)
         course = course or hidden_course(entry.scenario.name)
         writer = EvidenceWriter(results / EVIDENCE)
-        ran_in = _collect(course, entry, runtime, writer)
+        ran_in = _collect(course, entry, runtime, writer, progress or Silent())
         case = {
             **_case(entry),
             "runtime": ran_in,
@@ -182,6 +187,7 @@ class _Entry:
     submission: Submission
     scenario: Scenario
     variant: Variant
+    pristine: Path
     submitted: Path
     workspace: Path
     restored: list[str]
@@ -193,26 +199,33 @@ def _enter(submitted: Submission, scratch: Path) -> _Entry:
     from sandbox import compose, diffs, submission, variant  # noqa: PLC0415 - see `assess`
 
     scenario = load_scenario(submitted.manifest.scenario)
+    if scenario.telemetry is not None:
+        # Said once and before anything runs: in each step it would be a fault of ours.
+        for program in tools.NAMES:
+            tools.find(program)
     chosen = variant.choose(scenario, submitted.manifest.seed)
     pristine = compose.compose(scenario, chosen, scratch / "pristine")
     laid = shutil.copytree(pristine, scratch / "submitted")
     restored = submission.apply(submitted, laid)
+    changed = [asdict(change) for change in diffs.diff(pristine, laid)]
     # Nothing that is graded needs to know the seed.
-    (laid / MARK).unlink()
+    for folder in (pristine, laid):
+        (folder / MARK).unlink()
     return _Entry(
         submission=submitted,
         scenario=scenario,
         variant=chosen,
+        pristine=pristine,
         submitted=laid,
         workspace=shutil.copytree(laid, scratch / "workspace"),
         restored=restored,
-        changed=[asdict(change) for change in diffs.diff(pristine, laid)],
+        changed=changed,
         scratch=scratch,
     )
 
 
 def _collect(
-    course: Course, entry: _Entry, runtime_name: str, writer: EvidenceWriter
+    course: Course, entry: _Entry, runtime_name: str, writer: EvidenceWriter, progress: Progress
 ) -> dict[str, str]:
     """Start the stack, run the plan, and leave nothing running; gives the runtime's description."""
     from sandbox import models, stack  # noqa: PLC0415 - see `assess`
@@ -246,6 +259,8 @@ def _collect(
             runtime=runtime,
             scratch=handed,
             releases=releases,
+            pristine=entry.pristine,
+            progress=progress,
             running=running,
             fault=fault,
         )

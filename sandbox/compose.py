@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import flights, overlay, paths
 from sandbox.errors import UsageError
+from sandbox.modules import module_from
 from sandbox.workspace import WorkspaceMark, file_digests, write_mark
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 TICKET = "TICKET.md"
 DATA = "data"
+# A scenario's own data: a function `write(folder, variant)`.
+OWN_DATA = "data.py"
 _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -49,6 +52,10 @@ def compose(scenario: Scenario, variant: Variant, destination: Path) -> Path:
     context = dict(variant.parameters)
     overlay.lay(scenario.folder / "overlay", destination, context, scenario.folder)
     shutil.copyfile(scenario.folder / TICKET, destination / TICKET)
+    own = scenario.folder / OWN_DATA
+    if own.exists():
+        made = module_from(own.read_text("utf-8"), f"data_of_{scenario.name}", str(own))
+        made.write(destination / DATA, variant)
     mark = WorkspaceMark(
         scenario=scenario.name,
         seed=variant.seed,

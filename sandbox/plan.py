@@ -7,9 +7,11 @@ fault it was; nothing it raises stops the other steps.
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -17,15 +19,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sandbox import flights, references
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
 from sandbox.evidence import EvidenceWriter, Outcome, Record
+from sandbox.modules import module_from
+from sandbox.progress import Progress, Silent
+from sandbox.stack import service_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
 
     from sandbox.references import Reference
-    from sandbox.runtimes.base import Runtime
+    from sandbox.runtimes.base import Runtime, Service
     from sandbox.scenario import Scenario
     from sandbox.stack import Stack
     from sandbox.variant import Variant
@@ -46,6 +51,8 @@ class Stage:
         runtime: where to run more of it.
         scratch: a folder of the harness for files that a step hands to the submission.
         releases: the trained registry as the harness keeps it, out of every submission's reach.
+        pristine: the workspace as it was handed out.
+        progress: is told how far replays have come.
         running: the stack; None where it did not start.
         fault: why it did not.
     """
@@ -57,6 +64,8 @@ class Stage:
     runtime: Runtime
     scratch: Path
     releases: Path
+    pristine: Path
+    progress: Progress = field(default_factory=Silent)
     running: Stack | None = None
     fault: SandboxError | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -74,6 +83,24 @@ class Stage:
         if self.running is None:
             raise HarnessFault(expected="a running stack", seen="none was started")
         return self.running
+
+    @contextmanager
+    def replica(self, name: str, *, pristine: bool = False) -> Iterator[Service]:
+        """One more replica of the model service, on a copy of the workspace of its own, so that it
+        remembers nothing of what others were asked.
+
+        Args:
+            name: of its folder.
+            pristine: whether it is the service as it was handed out.
+
+        Raises:
+            SubmissionFault: it does not get ready.
+        """
+        came_from = self.pristine if pristine else self.submitted
+        workspace = shutil.copytree(came_from, self.scratch / f"replica of {name}")
+        url = self.stack.registry.url
+        with self.runtime.start(service_spec(self.scenario, workspace, url)) as service:
+            yield service
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What several steps need is made by the first that asks; the others wait for it."""
@@ -158,9 +185,7 @@ def load_plan(path: Path) -> Callable[[Stage], Plan]:
         HarnessFault: there is none.
     """
     try:
-        module = references.module_from(
-            path.read_text("utf-8"), f"plan_of_{path.parent.name}", str(path)
-        )
+        module = module_from(path.read_text("utf-8"), f"plan_of_{path.parent.name}", str(path))
         plan: Callable[[Stage], Plan] = module.plan
     except (OSError, SyntaxError, AttributeError, ImportError) as error:
         raise HarnessFault(expected=f"a function plan(stage) in {path}", seen=str(error)) from error

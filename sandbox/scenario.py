@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -32,6 +33,23 @@ class ServiceStart(Strict):
     command: tuple[str, ...] = Field(min_length=1)
     ready_path: str = Field(pattern=r"^/")
     ready_within_s: float = Field(gt=0, le=120)
+
+
+class Telemetry(Strict):
+    """How the service is monitored, where a scenario is about that.
+
+    Args:
+        rules: the Prometheus rule file in the workspace.
+        scrape_interval_s: simulated seconds between two scrapes, by kind of episode; the kinds are
+            the scenario's own words.
+    """
+
+    rules: str
+    scrape_interval_s: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+
+# Production begins in July: the model was trained on the months before.
+LiveDay = Annotated[date, Field(ge=date(2013, 7, 1), le=date(2013, 12, 1))]
 
 
 class Choice(Strict):
@@ -70,6 +88,8 @@ class Scenario(Strict):
         protected: globs of what is restored before grading.
         removes: files of the healthy service that the broken one lacks.
         service: how the model service is started.
+        live_from: the day of 2013 on which the live traffic begins.
+        telemetry: how it is monitored; None where no Prometheus is needed.
         variant: what a seed chooses, by parameter.
         folder: the scenario's folder.
     """
@@ -84,6 +104,8 @@ class Scenario(Strict):
     protected: tuple[str, ...]
     removes: tuple[str, ...] = ()
     service: ServiceStart
+    live_from: LiveDay = date(2013, 7, 1)
+    telemetry: Telemetry | None = None
     variant: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from sandbox import attempts, paths, references, scenario
+from sandbox import attempts, modules, paths, scenario
 from sandbox.errors import UsageError
 from sandbox.grading.checks import Check, Guard, declaration
 from sandbox.workspace import file_digests, is_protected
@@ -31,7 +31,7 @@ def declared(name: str) -> dict[str, Check | Guard]:
     """What a scenario's graders declare, by name without `test_`."""
     found: dict[str, Check | Guard] = {}
     for path in sorted((paths.GRADERS / name).glob("test_*.py")):
-        module = references.module_from(path.read_text("utf-8"), f"of_{path.stem}", str(path))
+        module = modules.module_from(path.read_text("utf-8"), f"of_{path.stem}", str(path))
         for key, value in vars(module).items():
             what = declaration(value)
             if what is not None:

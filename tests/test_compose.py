@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from sandbox import compose, flights, scenario, variant
+from sandbox import compose, flights, paths, scenario, variant
 from sandbox.errors import HarnessFault, UsageError
 from sandbox.scenario import Choice
 from sandbox.workspace import MARK, file_digests, is_protected, read_mark
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from sandbox.scenario import Scenario
 
+# Annotations of alerts have templates, too, which Prometheus fills in.
+PROMETHEUS_TEMPLATE = re.compile(r"\{\{ \$[^{}]*\}\}")
 # What would tell a candidate how the workspace was made.
 TELLTALES = ("{%", "{{", "{#", ".j2", "flight_delay", "overlay", "healthy", "variant", "_skew]")
 
@@ -45,7 +47,7 @@ def workspace(setting: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_workspace_is_finished(workspace: Path) -> None:
     for path, text in texts(workspace).items():
         assert not path.endswith(".j2")
-        told = [word for word in TELLTALES if word in text]
+        told = [word for word in TELLTALES if word in PROMETHEUS_TEMPLATE.sub("", text)]
         assert told == [], f"{path} tells {told}"
         if path.endswith(".py"):
             compile(text, path, "exec")
@@ -55,7 +57,13 @@ def test_a_workspace_names_no_choice_of_any_variant(setting: Scenario, workspace
     names = {c for p in setting.variant.values() if isinstance(p, Choice) for c in p.choice}
     names |= set(setting.variant)
     assert names
-    everything = "\n".join(texts(workspace).values())
+    # What all variants' workspaces say alike tells nothing: the ticket, and the healthy service.
+    alike = {compose.TICKET: (setting.folder / compose.TICKET).read_text("utf-8")}
+    alike |= {
+        path: (paths.HEALTHY / path).read_text("utf-8") for path in file_digests(paths.HEALTHY)
+    }
+    told = {path: text for path, text in texts(workspace).items() if text != alike.get(path)}
+    everything = "\n".join(told.values())
     assert [name for name in sorted(names) if re.search(rf"\b{name}\b", everything)] == []
 
 
@@ -135,3 +143,59 @@ def test_what_a_scenario_removes_is_gone(tmp_path: Path) -> None:
     compose.compose(lacking, variant.choose(setting, "7"), tmp_path)
     assert not (tmp_path / "service" / "feedback.py").exists()
     assert "service/feedback.py" not in read_mark(tmp_path).digests
+
+
+# -- a scenario's own data
+
+OWN = """
+from pathlib import Path
+
+def write(folder, variant):
+    assert sorted(path.name for path in folder.iterdir()) == ["holdout.parquet", "training.parquet"]
+    (folder / "recording.txt").write_text(f"{variant.seed} {variant.parameters['day']}")
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Scenario:
+    """A scenario without an overlay, and with data of its own."""
+    folder = tmp_path / "scenario"
+    folder.mkdir()
+    (folder / compose.TICKET).write_text("Mend it.")
+    (folder / compose.OWN_DATA).write_text(OWN)
+    days = {"day": Choice(choice=("monday",))}
+    changed = {"folder": folder, "variant": days, "removes": (), "name": "own"}
+    return scenario.load("skewed_preprocessing").model_copy(update=changed)
+
+
+def test_a_scenario_s_own_data_lie_beside_the_others_and_in_the_mark(
+    own: Scenario, tmp_path: Path
+) -> None:
+    made = compose.compose(own, variant.choose(own, "7"), tmp_path / "workspace")
+    assert (made / "data/recording.txt").read_text() == "7 monday"
+    mark = read_mark(made)
+    assert mark.digests["data/recording.txt"] == file_digests(made)["data/recording.txt"]
+    # Who made them is for the hiring team.
+    assert not list(made.rglob(compose.OWN_DATA))
+
+
+def test_other_seeds_have_other_data(own: Scenario, tmp_path: Path) -> None:
+    for seed in ("7", "8"):
+        made = compose.compose(own, variant.choose(own, seed), tmp_path / seed)
+        assert (made / "data/recording.txt").read_text() == f"{seed} monday"
+
+
+def test_without_data_of_its_own_there_are_the_usual_ones(own: Scenario, tmp_path: Path) -> None:
+    (own.folder / compose.OWN_DATA).unlink()
+    made = compose.compose(own, variant.choose(own, "7"), tmp_path / "workspace")
+    assert {path.name for path in (made / "data").iterdir()} == set(compose.data_files())
+
+
+def test_the_rule_file_that_is_loaded_is_there_and_the_candidate_s(
+    setting: Scenario, workspace: Path
+) -> None:
+    if setting.telemetry is None:
+        pytest.skip("it has none")
+    assert (workspace / setting.telemetry.rules).is_file()
+    assert is_protected(setting.telemetry.rules, setting.editable)
+    assert not is_protected(setting.telemetry.rules, setting.protected)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +15,15 @@ from sandbox import paths, scenario, variant
 from sandbox.errors import HarnessFault, SubmissionFault, UsageError
 from sandbox.evidence import Evidence, EvidenceWriter, Outcome, StepFault
 from sandbox.plan import Plan, Stage, Step, collect, load_plan
+from sandbox.progress import Silent
 from sandbox.runtimes import open_runtime
+from sandbox.stack import service_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from sandbox.runtimes.base import ServiceSpec
 
     Run = Callable[[Stage], Mapping[str, Any]]
 
@@ -26,7 +33,16 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     setting = scenario.load("skewed_preprocessing")
     chosen = variant.choose(setting, "7")
     with open_runtime("process") as runtime:
-        yield Stage(setting, chosen, tmp_path, tmp_path, runtime, tmp_path, tmp_path)
+        yield Stage(
+            scenario=setting,
+            variant=chosen,
+            submitted=tmp_path,
+            workspace=tmp_path,
+            runtime=runtime,
+            scratch=tmp_path,
+            releases=tmp_path,
+            pristine=tmp_path,
+        )
 
 
 def collected(plan: Plan, stage: Stage, folder: Path) -> Evidence:
@@ -248,6 +264,83 @@ def test_every_step_that_needs_the_stack_ends_by_its_fault(
 def test_a_stack_that_was_never_started_is_ours(stage: Stage) -> None:
     with pytest.raises(HarnessFault, match="none was started"):
         stage.stack  # noqa: B018 - asking is the test
+
+
+class FakeRuntime:
+    """Starts nothing and keeps what it was asked to start."""
+
+    def __init__(self) -> None:
+        self.specs: list[ServiceSpec] = []
+        self.stopped = 0
+
+    @contextmanager
+    def start(self, spec: ServiceSpec) -> Iterator[ServiceSpec]:
+        self.specs.append(spec)
+        yield spec
+        self.stopped += 1
+
+
+@pytest.fixture
+def replicating(stage: Stage, tmp_path: Path) -> tuple[Stage, FakeRuntime]:
+    """A stage with a stack, whose submission and handed-out workspace say which they are."""
+    runtime = FakeRuntime()
+    changed: dict[str, Any] = {"runtime": runtime, "scratch": tmp_path / "scratch"}
+    for name in ("submitted", "pristine", "workspace"):
+        changed[name] = tmp_path / name
+        (tmp_path / name / "service").mkdir(parents=True)
+        (tmp_path / name / "service/app.py").write_text(name)
+    (tmp_path / "scratch").mkdir()
+    running = SimpleNamespace(registry=SimpleNamespace(url="http://registry"))
+    return replace(stage, running=running, **changed), runtime  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("pristine", "text"), [(False, "submitted"), (True, "pristine")])
+def test_a_replica_runs_on_a_copy_of_its_own(
+    replicating: tuple[Stage, FakeRuntime], pristine: bool, text: str
+) -> None:
+    stage, runtime = replicating
+    with stage.replica("a day", pristine=pristine) as service:
+        (spec,) = runtime.specs
+        assert service is spec
+        app = spec.workdir / "service/app.py"
+        assert app.read_text() == text
+        # What it writes is seen by nobody else.
+        app.write_text("changed")
+        with stage.replica("another day", pristine=pristine):
+            assert (runtime.specs[1].workdir / "service/app.py").read_text() == text
+    for folder in (stage.submitted, stage.pristine, stage.workspace):
+        assert (folder / "service/app.py").read_text() == folder.name
+    assert runtime.stopped == 2
+
+
+def test_a_replica_is_started_like_the_service_itself(
+    replicating: tuple[Stage, FakeRuntime],
+) -> None:
+    stage, runtime = replicating
+    with stage.replica("a day"):
+        pass
+    (spec,) = runtime.specs
+    assert spec == service_spec(stage.scenario, spec.workdir, "http://registry")
+    assert not spec.trusted
+    assert stage.scratch in spec.workdir.parents
+
+
+@pytest.mark.parametrize("pristine", [False, True])
+def test_there_is_no_replica_where_the_stack_did_not_start(
+    replicating: tuple[Stage, FakeRuntime], pristine: bool
+) -> None:
+    stage, runtime = replicating
+    stage.fault, stage.running = FAULT, None
+    with pytest.raises(SubmissionFault) as caught, stage.replica("a day", pristine=pristine):
+        pytest.fail("it started")
+    assert caught.value is FAULT
+    assert runtime.specs == []
+
+
+def test_progress_is_told_to_nobody_unless_somebody_asks(stage: Stage) -> None:
+    assert isinstance(stage.progress, Silent)
+    mine = Silent()
+    assert replace(stage, progress=mine).progress is mine
 
 
 # -- plans

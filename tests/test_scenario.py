@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sandbox import paths, scenario
 from sandbox.errors import UsageError
-from sandbox.scenario import Choice, Range
+from sandbox.scenario import Choice, Range, Telemetry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,12 +77,19 @@ def test_an_unknown_scenario_is_refused_with_the_names_there_are(name: str) -> N
         ("level", "genius", "level"),
         ("time_limit_min", "two hours", "time_limit_min"),
         ("time_limit_min", 0, "time_limit_min"),
+        ("live_from", "2013-06-30", "live_from"),
         ("competencies", [], "competencies"),
         ("competencies", "testing", "competencies"),
         ("editable", None, "editable"),
         ("service", {"command": ["x"], "ready_path": "readyz", "ready_within_s": 5}, "ready_path"),
         ("service", {"command": ["x"], "ready_path": "/", "ready_within_s": 999}, "ready_within_s"),
         ("service", {"command": [], "ready_path": "/", "ready_within_s": 5}, "service.command"),
+        ("telemetry", {"rules": "a.yaml"}, "telemetry.scrape_interval_s"),
+        ("telemetry", {"scrape_interval_s": {"day": 60}}, "telemetry.rules"),
+        ("telemetry", {"rules": "a.yaml", "scrape_interval_s": {}}, "telemetry.scrape_interval_s"),
+        ("telemetry", {"rules": "a.yaml", "scrape_interval_s": {"day": "1m"}}, "interval_s.day"),
+        ("telemetry", {"rules": "a", "scrape_interval_s": {"day": 60}, "x": 1}, "telemetry.x"),
+        ("telemetry", [], "telemetry"),
         ("variant", {"loud_skew": 3}, "variant.loud_skew"),
         ("variant", {"loud_skew": {"choice": []}}, "variant.loud_skew"),
         ("variant", {"day": {"low": 1, "high": "x"}}, "variant.day"),
@@ -126,3 +133,31 @@ def test_both_kinds_of_parameters_are_read(tmp_path: Path) -> None:
     variant = {"skew": {"choice": ["a", "b"]}, "day": {"low": -3, "high": -3}}
     loaded = scenario.read(written(tmp_path, {**sound(), "variant": variant}))
     assert loaded.variant == {"skew": Choice(choice=("a", "b")), "day": Range(low=-3, high=-3)}
+
+
+def test_telemetry_is_read_where_there_is_any(tmp_path: Path) -> None:
+    given = {"rules": "deploy/alerts.yaml", "scrape_interval_s": {"incident": 120, "weeks": 3600}}
+    loaded = scenario.read(written(tmp_path, {**sound(), "telemetry": given}))
+    assert loaded.telemetry == Telemetry.model_validate(given)
+    without = {key: value for key, value in sound().items() if key != "telemetry"}
+    (tmp_path / "other").mkdir()
+    assert scenario.read(written(tmp_path / "other", without)).telemetry is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_intervals_of_telemetry_are_those_of_the_ticket(name: str) -> None:
+    loaded = scenario.load(name)
+    if loaded.telemetry is None:
+        assert name == "skewed_preprocessing"
+        return
+    ticket = (loaded.folder / "TICKET.md").read_text("utf-8")
+    assert loaded.telemetry.rules in ticket
+    for seconds in loaded.telemetry.scrape_interval_s.values():
+        said = (
+            ["hour"]
+            if seconds == 3_600
+            else [f"{seconds / 60:g} minutes", f"{seconds / 60:g} minute"]
+        )
+        if seconds == 60:
+            said += ["every minute"]
+        assert any(words in ticket for words in said), said

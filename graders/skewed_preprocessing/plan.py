@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import diagnosis, flights, overlay, references, registry
+from sandbox.modules import module_from
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import inputs, metrics, testing, training
 from sandbox.traffic import Client, Exchange, predictions_of
@@ -216,7 +217,7 @@ def skewed_servers(stage: Stage) -> dict[str, Any]:
     servers = {}
     for subset in SUBSETS:
         name = "+".join(subset) or "none"
-        module = references.module_from(server_source(stage, name), f"server_with_{name}", SERVER)
+        module = module_from(server_source(stage, name), f"server_with_{name}", SERVER)
         servers[name] = module.preprocess
     return servers
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sandbox import diagnosis, flights, overlay, paths, references, scenario
+from sandbox import diagnosis, flights, modules, overlay, paths, references, scenario
 from sandbox.grading.parity import share_without
 from sandbox.grading.statistics import auc
 from sandbox.scenario import Choice
@@ -48,7 +48,7 @@ def server(**skews: str) -> Callable[[pd.DataFrame, Any], pd.DataFrame]:
     """The preprocessing of a server with some skews, by tier."""
     context = {f"{tier}_skew": skews.get(tier, "") for tier in TIERS}
     source = overlay.render(TEMPLATE, context, SETTING.folder)
-    preprocess = references.module_from(source, "skewed_server", "preprocessing.py.j2").preprocess
+    preprocess = modules.module_from(source, "skewed_server", "preprocessing.py.j2").preprocess
     assert callable(preprocess)
     return preprocess  # type: ignore[no-any-return]
 
