@@ -114,9 +114,10 @@ def logs(
 @app.command()
 def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process") -> None:
     """Run the public checks on the workspace as it is now."""
-    from sandbox import assessment, scenario, welcome  # noqa: PLC0415
+    from sandbox import assessment, progress, scenario, welcome  # noqa: PLC0415
     from sandbox.evidence import Evidence  # noqa: PLC0415
     from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
+    from sandbox.report.timeline import print_timelines  # noqa: PLC0415
 
     folder = _workspace(workspace)
     welcome.warn_of_protected(_console(), folder)
@@ -124,11 +125,18 @@ def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process")
     typer.echo(f"Checking {folder} ...")
     _tell_isolation(runtime)
     with paths.run_folder() as results:
-        card = assessment.assess(
-            folder, results, runtime=runtime, course=assessment.public_course(setting)
-        )
+        with progress.bars(_console()) as shown:
+            card = assessment.assess(
+                folder,
+                results,
+                runtime=runtime,
+                course=assessment.public_course(setting),
+                progress=shown,
+            )
+        evidence = Evidence(results / assessment.EVIDENCE)
+        print_timelines(_console(), evidence)
         print_scorecard(card, _console(), points=False)
-        welcome.show_detail(_console(), Evidence(results / assessment.EVIDENCE))
+        welcome.show_detail(_console(), evidence)
     if not card.gradable:
         raise typer.Exit(UNGRADABLE)
     if any(verdict.outcome == "failed" for verdict in card.verdicts):
@@ -171,7 +179,7 @@ def grade(
     ] = None,
 ) -> None:
     """Run the hidden plan and the graders on a submission, and write scorecard and report."""
-    from sandbox import assessment  # noqa: PLC0415
+    from sandbox import assessment, progress  # noqa: PLC0415
 
     path = submission or _last_submission()
     if not path.exists():
@@ -179,7 +187,8 @@ def grade(
     folder = results or _free_results(path)
     typer.echo(f"Grading {path} ...")
     _tell_isolation(runtime)
-    card = assessment.assess(path, folder, runtime=runtime, seed=seed)
+    with progress.bars(_console()) as shown:
+        card = assessment.assess(path, folder, runtime=runtime, seed=seed, progress=shown)
     typer.echo(f"{card.title}, seed {card.seed}")
     report = assessment.publish(card, folder)
     _finish(card, fail_under, f"Report: {_relative(report)}")
@@ -246,8 +255,8 @@ def doctor() -> None:
     findings = upkeep.examine()
     for finding in findings:
         typer.echo(f"{'ok  ' if finding.good else 'MISS'} {finding.name:<12} {finding.seen}")
-        if not finding.good:
-            typer.echo(f"     needed for {finding.needed_for}; try: {finding.hint}")
+        hint = "" if finding.good else f"; try: {finding.hint}"
+        typer.echo(f"     needed for {finding.needed_for}{hint}")
     if any(finding.required and not finding.good for finding in findings):
         raise typer.Exit(UNGRADABLE)
 

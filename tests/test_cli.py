@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import attempts, compose, models, scenario, variant
+from sandbox import attempts, cli, compose, models, paths, scenario, tools, variant
 
 SANDBOX = str(Path(sys.executable).parent / "sandbox")
 
@@ -79,6 +79,32 @@ def test_a_hostile_archive_is_wrong_usage(tmp_path: Path) -> None:
     assert said.splitlines()[0] == "Grading evil.tar.gz ..."
     assert len(said.strip().splitlines()) == 2
     assert not (tmp_path.parent / "evil").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "grade"])
+def test_without_prometheus_a_scenario_that_needs_it_is_wrong_usage(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    setting = scenario.load("drifting_inputs")
+    folder = compose.compose(setting, variant.choose(setting, "cli"), tmp_path / "workspace")
+    words = ["check", "--workspace", str(folder)]
+    if command == "grade":
+        words = ["grade", str(folder), "--results", str(tmp_path / "results")]
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(tools, "_path", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["sandbox", *words])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    (line,) = [line for line in said.err.splitlines() if not line.startswith("Isolation: ")]
+    assert line.startswith("sandbox: expected the program prometheus; saw none; try: install")
+    # Nothing was started, nothing is left.
+    assert len(said.out.splitlines()) == 1
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 @pytest.mark.slow

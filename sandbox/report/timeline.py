@@ -1,0 +1,125 @@
+"""An episode's timeline in the terminal: what went wrong, which alerts fired, which did not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+from rich.text import Text
+
+from sandbox.evidence import Outcome
+from sandbox.grading.alarms import Alarm, alarms, clock, false_alarms, first_alarm
+from sandbox.grading.scorecard import one_line
+from sandbox.report.words import count, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import Console
+
+    from sandbox.evidence import Evidence
+
+LOCAL = ZoneInfo("America/New_York")
+ALARMS_SHOWN = 6
+# Labels that every series has.
+ALWAYS = ("job", "instance", "track", "version", "severity")
+
+
+def print_timelines(console: Console, evidence: Evidence) -> None:
+    """Print every episode that was replayed, and of alerts that fired in none of them, why; nothing
+    where there was no episode.
+    """
+    records = [evidence.record(step) for step in evidence.steps]
+    episodes = [r for r in records if r.outcome is Outcome.RECORDED and "alerts" in r.data]
+    for record in episodes:
+        console.print(timeline(record.step.replace("_", " "), record.data))
+        console.print()
+    if lines := silent([record.data for record in episodes]):
+        console.print(Text("Alerts that fired nowhere", "bold"))
+        for line in lines:
+            # Not wrapped where it is piped: it may be looked for.
+            console.print(line, soft_wrap=True)
+        console.print()
+
+
+def silent(episodes: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """Alerts that fired in none of the episodes, each with the reason: the one of an episode in
+    which something went unnoticed, if there is any.
+    """
+
+    def unnoticed(episode: Mapping[str, Any]) -> bool:
+        return any(first_alarm(episode, fault) is None for fault in episode["faults"])
+
+    reasons: dict[str, str] = {}
+    fired = {alarm.alert for episode in episodes for alarm in alarms(episode)}
+    for episode in sorted(episodes, key=lambda e: (not unnoticed(e), not e["faults"])):
+        for rule in episode["alerts"]["rules"]:
+            if rule["alert"] not in fired:
+                why = rule["why"] or f"{rule['alert']}: {rule['problem']}"
+                reasons.setdefault(rule["alert"], why)
+    return [Text.assemble(("silent  ", "dim"), _said(why)) for why in reasons.values()]
+
+
+def timeline(name: str, episode: Mapping[str, Any]) -> Table:
+    """One episode; times are hours and minutes from its start."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    start = datetime.fromisoformat(episode["start"]).astimezone(LOCAL)
+    hours = (episode["ticks"] - 1) * episode["tick_s"] / 3600
+    lasts = f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.0f} hours"  # noqa: PLR2004
+    table.add_row("", Text.assemble((name, "bold"), f", {start:%a %d %b %H:%M}, {lasts}"))
+    for at, line in sorted(_events(episode), key=lambda entry: entry[0]):
+        table.add_row(Text(clock(at), "dim"), line)
+    if problem := episode["alerts"]["problem"]:
+        table.add_row("", Text(f"no alert was evaluated: {_said(problem)}", "red"))
+    if failed := episode["scrapes"]["failed"]:
+        said = f"{count(failed, 'scrape')} failed: {_said(episode['scrapes']['problem'])}"
+        table.add_row("", Text(said, "red"))
+    return table
+
+
+def _events(episode: Mapping[str, Any]) -> Iterator[tuple[float, Text]]:
+    for fault in episode["faults"]:
+        yield fault["start_s"], Text(f"begins: {_said(fault['words'])}", "yellow")
+        if fault["until_s"] is not None:
+            yield fault["until_s"], Text(f"over: {_said(fault['words'])}", "yellow")
+        if first_alarm(episode, fault) is None:
+            yield fault["start_s"], Text("no alert tells of it", "red")
+    wrong = set(false_alarms(episode))
+    if not episode["faults"] and not wrong:
+        yield 0.0, Text("nothing goes wrong, and no alert fires", "green")
+    # The same alert for several series at one moment is one line.
+    together: dict[tuple[str, float, bool], list[Alarm]] = {}
+    for alarm in alarms(episode):
+        together.setdefault((alarm.alert, alarm.start_s, alarm in wrong), []).append(alarm)
+    for number, ((alert, at, is_false), same) in enumerate(together.items()):
+        if number < ALARMS_SHOWN:
+            yield at, _alarm_line(alert, same, is_false)
+    if len(together) > ALARMS_SHOWN:
+        last = (episode["ticks"] - 1) * episode["tick_s"]
+        yield last, Text(f"and {count(len(together) - ALARMS_SHOWN, 'alarm')} more", "dim")
+
+
+def _alarm_line(alert: str, same: list[Alarm], is_false: bool) -> Text:
+    ends = [alarm.end_s for alarm in same]
+    until = (
+        "to the end" if None in ends else f"until {clock(max(e for e in ends if e is not None))}"
+    )
+    series = f", {len(same)} series" if len(same) > 1 else ""
+    kind, style = ("false alarm", "red") if is_false else ("fires", "green")
+    severity = same[0].severity or "no severity"
+    # The labels that tell one series of an alert from another.
+    told = [f'{name}="{value}"' for name, value in same[0].labels if name not in ALWAYS]
+    which = f": {'such as ' if len(same) > 1 else ''}{', '.join(told)}" if told else ""
+    return Text.assemble(
+        (f"{kind}  ", style),
+        f"{_said(alert)} ({_said(severity)}{series}) {until}",
+        (_said(which), "dim"),
+    )
+
+
+def _said(text: str) -> str:
+    return one_line(plain(text))
