@@ -12,6 +12,7 @@ import math
 import os
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox import compose, flights, models, references, registry, scenario, stack
+from sandbox.grading.statistics import auc
 from sandbox.probes import inputs
 from sandbox.runtimes import open_runtime
 from sandbox.traffic import Client, predictions_of
@@ -39,6 +41,8 @@ DRIVER = Path(__file__).with_name("asgi_driver.py")
 Record = dict[str, Any]
 REFUSALS = (400, 413, 415, 422)
 WINDOW = 1_000
+# How many labels the window of quality holds.
+LABELS = 5_000
 
 
 @dataclass
@@ -303,13 +307,16 @@ def test_every_metric_has_help_and_few_samples(service: Service, held_out: pd.Da
     odd = held_out.head(200).assign(
         carrier=[f"C{n}" for n in range(200)], dest=[f"D{n}" for n in range(200)]
     )
+    # What needs a window is there from now on.
+    send(service, held_out.head(WINDOW))
     before = set(service.metrics())
     send(service, odd)
-    assert len(set(service.metrics()) - before) <= len(service.skew())
+    assert set(service.metrics()) == before
     text = service.ask("GET", "/metrics")[2].decode()
     for family in text_string_to_metric_families(text):
         assert family.documentation
-        assert len(family.samples) < 100
+        for label in {name for sample in family.samples for name in sample.labels}:
+            assert len({sample.labels.get(label) for sample in family.samples}) < 100
 
 
 def test_the_skew_score_is_there_by_the_pipelines_names_and_steady(
@@ -382,7 +389,7 @@ def feedback(service: Service, *labels: tuple[str, bool]) -> int:
 
 def test_late_labels_are_joined_with_predictions_once(service: Service, rows: list[Record]) -> None:
     some = [{**row, "flight_id": f"L{n}"} for n, row in enumerate(rows[:20])]
-    predictions = service.score(some)
+    service.score(some)
     before = service.metrics()
     late = [n % 3 == 0 for n in range(20)]
     labels = [(f"L{n}", late[n]) for n in range(20)]
@@ -396,8 +403,63 @@ def test_late_labels_are_joined_with_predictions_once(service: Service, rows: li
         return after[key] - before.get(key, 0)
 
     assert (more("true"), more("false")) == (20, 16)
-    brier = float(np.mean([(p - o) ** 2 for p, o in zip(predictions, late, strict=True)]))
-    assert after["prediction_brier_ratio", ""] == pytest.approx(brier)
+
+
+def test_quality_is_that_of_the_last_labels(service: Service, held_out: pd.DataFrame) -> None:
+    before = service.metrics()
+    assert ("prediction_bias_ratio", "") not in before
+    assert ("prediction_auc_ratio", "") not in before
+    rows_ = held_out.head(LABELS + 400).assign(
+        flight_id=[f"Q{number}" for number in range(LABELS + 400)]
+    )
+    predictions = [
+        prediction
+        for start in range(0, len(rows_), 600)
+        for prediction in service.score(flights.records(rows_.iloc[start : start + 600]))
+    ]
+    late = (rows_["late"] > 0).tolist()
+    labels = list(zip(rows_["flight_id"], late, strict=True))
+    # Twice, and some again later: each counts once, in the order of its first label.
+    assert feedback(service, *labels[:1_000], *labels[:1_000]) == 1_000
+    assert feedback(service, *labels[500:]) == len(labels) - 1_000
+    after = service.metrics()
+    last, truth = np.array(predictions[-LABELS:]), np.array(late[-LABELS:])
+    assert after["feedback_window_labels", ""] == LABELS
+    assert after["prediction_bias_ratio", ""] == pytest.approx(last.mean() - truth.mean())
+    area = auc(truth.tolist(), last.tolist())
+    assert 0.6 < area < 0.8
+    assert after["prediction_auc_ratio", ""] == pytest.approx(area)
+
+
+def test_an_answer_that_breaks_is_counted_as_an_error(workspace: Path) -> None:
+    broken = """
+        import asyncio, json, sys
+        sys.path.insert(0, "")
+        from prometheus_client import REGISTRY
+        from service import app
+
+        class Broken:
+            spec = None
+
+        class Request:
+            async def body(self):
+                return json.dumps({"dataframe_records": [json.loads(sys.argv[1])]}).encode()
+
+        app.champion.model = Broken()
+        try:
+            asyncio.run(app.invocations(Request()))
+        except AttributeError:
+            print(REGISTRY.get_sample_value("inference_requests_total", {"status": "500"}))
+    """
+    [row] = flights.records(flights.load().head(1))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(broken), json.dumps(row)],
+        cwd=workspace,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "1.0\n", done.stderr
 
 
 def test_a_label_belongs_to_the_last_prediction(service: Service, rows: list[Record]) -> None:

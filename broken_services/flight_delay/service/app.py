@@ -18,11 +18,10 @@ from pydantic import BaseModel
 from service import monitoring
 from service.champion import Champion
 from service.contract import BadRequestError, parse
-from service.feedback import Feedback
+from service.feedback import feedback
 from service.preprocessing import preprocess
 
 champion = Champion()
-feedback = Feedback()
 
 
 @asynccontextmanager
@@ -47,10 +46,15 @@ async def invocations(request: Request) -> Response:
     """Score raw flights: one probability of arriving more than 15 minutes late a row."""
     body = await request.body()
     began = time.perf_counter()
-    response = score(body)
-    monitoring.LATENCY.observe(time.perf_counter() - began)
-    monitoring.REQUESTS.labels(status=str(response.status_code)).inc()
-    return response
+    # What raises is answered with a 500, and has to be counted as one.
+    status = 500
+    try:
+        response = score(body)
+        status = response.status_code
+        return response
+    finally:
+        monitoring.LATENCY.observe(time.perf_counter() - began)
+        monitoring.REQUESTS.labels(status=str(status)).inc()
 
 
 def score(body: bytes) -> Response:

@@ -10,6 +10,7 @@ import re
 import sys
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 from pipeline.features import RAW_NUMBERS, RAW_TEXT, RAW_WEATHER
 
@@ -44,14 +45,17 @@ def parse(body: bytes) -> pd.DataFrame:
         raise BadRequestError(413, f"expected at most {ROWS_MAX} flights; saw {len(records)}")
     for number, record in enumerate(records):
         _validate(number, record)
-    frame = pd.DataFrame.from_records(records, columns=list(COLUMNS))
+    # Numbers in one block and not column by column: that takes most of the time otherwise.
     numbers = [*RAW_NUMBERS, *RAW_WEATHER]
-    frame[numbers] = frame[numbers].astype("float64")
+    values = np.array([[record[name] for name in numbers] for record in records], dtype="float64")
+    frame = pd.DataFrame(values, columns=numbers)
+    for name in RAW_TEXT:
+        frame[name] = [record[name] for record in records]
     try:
         pd.to_datetime(frame["scheduled_departure"], utc=True, format="ISO8601")
     except (ValueError, OverflowError) as error:
         raise BadRequestError(422, "scheduled_departure: expected real dates and times") from error
-    return frame
+    return frame[list(COLUMNS)]
 
 
 def _json(body: bytes) -> Any:
