@@ -1,0 +1,151 @@
+"""Are the distributions of inputs and predictions exported, right and at a bounded price?"""
+
+from sandbox.grading import check, guard
+
+COMPETENCY = "model telemetry"
+EXPORTS = ("inputs_are_exported", "missing_values_are_exported", "predictions_are_exported")
+DAYS = ("a_day_in_june", "a_day_in_july", "a_day_in_autumn")
+# Of all rows: what a restart of counting or a request in flight may miss.
+TOLERANCE = 0.005
+BUCKETS_MIN = 5
+# Features that take many values on any day; others may need fewer buckets.
+CONTINUOUS = (
+    "departure_hour",
+    "arrival_minute",
+    "distance_km",
+    "temp_c",
+    "dewp_c",
+    "humid_fraction",
+    "wind_speed_ms",
+    "pressure_hpa",
+)
+# Series that may come with values nobody has seen before.
+GROWTH_MAX = 50
+# What badly named metrics leave of the points.
+NAMED_BADLY = 0.8
+# Times the 95th percentile of the service as it was handed out.
+SLOWER_MAX = 2.0
+
+
+def fault_of(buckets, rows, buckets_min):
+    """What is wrong with the buckets of one histogram; empty where nothing is."""
+    if not buckets:
+        return "not exported"
+    if sum(bound is not None for bound, *_ in buckets) < buckets_min:
+        return f"fewer than {buckets_min} buckets"
+    slack = TOLERANCE * rows
+    for bound, exported, least, most in buckets:
+        if exported is None or not least - slack <= exported <= most + slack:
+            upto = "in all" if bound is None else f"up to {bound:g}"
+            told = "nothing" if exported is None else f"{exported:,.0f}"
+            return f"{told} {upto} where {least:,} were"
+    if buckets[-1][0] is not None:
+        return "no bucket +Inf"
+    return ""
+
+
+def faults_by_name(evidence, key, judge):
+    """What is wrong on any of the days, by name."""
+    found = {}
+    for day in DAYS:
+        exported = evidence[day]["exported"]
+        for name, seen in exported[key].items():
+            if problem := judge(name, seen, exported["rows"]):
+                found.setdefault(name, problem)
+    return found
+
+
+def said(wrong):
+    return "; ".join(f"{name}: {problem}" for name, problem in list(wrong.items())[:4])
+
+
+@check(points=9, competency=COMPETENCY)
+def test_inputs_are_exported(evidence, credit):
+    """feature_value holds what the model was given, for every numeric feature"""
+    features = evidence[DAYS[0]]["exported"]["values"]
+    wrong = faults_by_name(
+        evidence,
+        "values",
+        lambda name, seen, rows: fault_of(seen, rows, BUCKETS_MIN if name in CONTINUOUS else 1),
+    )
+    credit.award(
+        1 - len(wrong) / len(features),
+        expected=f"{len(features)} features, every bucket within {TOLERANCE:.1%} of the rows",
+        seen=said(wrong) or "all of them",
+        where="a_day_in_*.exported.values",
+    )
+
+
+@check(points=5, competency=COMPETENCY)
+def test_missing_values_are_exported(evidence, credit):
+    """feature_missing_total counts rows without a value, for every feature"""
+    features = evidence[DAYS[0]]["exported"]["missing"]
+
+    def judge(name, seen, rows):
+        exported, expected = seen
+        if exported is None:
+            return "not exported"
+        apart = abs(exported - expected) > TOLERANCE * rows
+        return f"{exported:,.0f} where {expected:,} were missing" if apart else ""
+
+    wrong = faults_by_name(evidence, "missing", judge)
+    credit.award(
+        1 - len(wrong) / len(features),
+        expected=f"{len(features)} features within {TOLERANCE:.1%} of the rows",
+        seen=said(wrong) or "all of them",
+        where="a_day_in_*.exported.missing",
+    )
+
+
+@check(points=8, competency=COMPETENCY)
+def test_predictions_are_exported(evidence, credit):
+    """prediction_probability_ratio holds every prediction"""
+    days = {day: evidence[day]["exported"] for day in DAYS}
+    problems = [fault_of(seen["predictions"], seen["rows"], BUCKETS_MIN) for seen in days.values()]
+    credit.award(
+        not any(problems),
+        expected=f"at least {BUCKETS_MIN} buckets within {TOLERANCE:.1%} of the predictions",
+        seen=next((problem for problem in problems if problem), "right on every day"),
+        where="a_day_in_*.exported.predictions",
+    )
+
+
+@guard(of=EXPORTS, competency=COMPETENCY)
+def test_series_stay_bounded(evidence, credit):
+    """Unknown categories and ids are answered and make no new series"""
+    seen = evidence["cardinality"]
+    grown = seen["after"] - seen["before"]
+    most = ", ".join(f"{metric} by {count}" for metric, count in seen["grown"].items())
+    said = f": {most}" if most else ""
+    said += f"; not answered: {seen['refused']}" if seen["refused"] else ""
+    credit.award(
+        grown <= GROWTH_MAX and not seen["refused"],
+        expected=f"at most {GROWTH_MAX} more series after 1,200 rows of unknown categories and ids",
+        seen=f"{seen['before']} series before, {seen['after']} after{said}",
+        where="cardinality",
+    )
+
+
+@guard(of=EXPORTS, competency=COMPETENCY)
+def test_answers_stay_fast(evidence, credit):
+    """Answering takes at most twice as long as in the service as it was handed out"""
+    rounds = evidence["latency"]["rounds"]
+    ratio = min(each["submitted"] / each["pristine"] for each in rounds)
+    credit.award(
+        ratio <= SLOWER_MAX,
+        expected=f"a 95th percentile at most {SLOWER_MAX:g} times that of the handed-out service",
+        seen=f"{ratio:.2f} times, in the best of {len(rounds)} rounds",
+        where="latency.rounds",
+    )
+
+
+@guard(of=EXPORTS, competency=COMPETENCY)
+def test_metrics_are_named_well(evidence, credit):
+    """promtool check metrics finds nothing"""
+    findings = evidence["lint"]["findings"]
+    credit.award(
+        NAMED_BADLY if findings else 1.0,
+        expected=f"nothing to find; otherwise {NAMED_BADLY:.0%} of the points are left",
+        seen="; ".join(findings[:4]) or "nothing",
+        where="lint.findings",
+    )
