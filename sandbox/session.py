@@ -64,6 +64,46 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Alert:
+    """An alert whose expression gives something.
+
+    Args:
+        name: as the rule says.
+        severity: its label of that name; empty where it has none.
+        firing: whether it fires; otherwise its `for` is not over.
+        since: since when its expression has given something, ISO 8601, on the wall clock.
+        series: for how many series it does.
+    """
+
+    name: str
+    severity: str
+    firing: bool
+    since: str
+    series: int
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """What the Prometheus of a session says.
+
+    Args:
+        url: where it answers; empty where it does not run.
+        problem: why it does not run or answer, in words.
+        rules: how many rules are loaded, recording rules among them.
+        refused: why the rule file as it was last saved is not loaded; empty where it is.
+        troubles: targets that cannot be scraped, and rules that cannot be evaluated.
+        alerts: those that are not quiet, firing ones first.
+    """
+
+    url: str = ""
+    problem: str = ""
+    rules: int = 0
+    refused: str = ""
+    troubles: tuple[str, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True)
 class State:
     """What the supervisor last wrote.
 
@@ -79,6 +119,7 @@ class State:
         isolation: what keeps the service apart from the machine.
         answered_at: when the service first gave a prediction, seconds since the epoch; 0 before.
         figures: how it fares.
+        monitoring: what Prometheus says; None in a scenario without telemetry.
     """
 
     pid: int
@@ -92,6 +133,7 @@ class State:
     isolation: str = ""
     answered_at: float = 0.0
     figures: Figures = field(default_factory=Figures)
+    monitoring: Monitoring | None = None
 
 
 def write_state(state: State) -> None:
@@ -101,13 +143,28 @@ def write_state(state: State) -> None:
     aside.replace(STATE)
 
 
+def read_state(file: Path = STATE) -> State:
+    """Read a state file.
+
+    Raises:
+        OSError: there is none.
+        ValueError, TypeError or KeyError: another version of the sandbox wrote it.
+    """
+    fields = json.loads(file.read_text("utf-8"))
+    fields["figures"] = Figures(**fields["figures"])
+    if (said := fields["monitoring"]) is not None:
+        alerts = tuple(Alert(**alert) for alert in said["alerts"])
+        parts = {"troubles": tuple(said["troubles"]), "alerts": alerts}
+        fields["monitoring"] = Monitoring(**{**said, **parts})
+    return State(**fields)
+
+
 def running() -> State | None:
     """The live session's state; None where no supervisor lives."""
     if not _locked():
         return None
     try:
-        fields = json.loads(STATE.read_text("utf-8"))
-        return State(**{**fields, "figures": Figures(**fields["figures"])})
+        return read_state()
     except (OSError, ValueError, TypeError, KeyError):
         # It lives and has not written yet.
         return None

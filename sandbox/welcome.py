@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.markdown import Markdown
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.evidence import Evidence
-    from sandbox.session import Figures, State
+    from sandbox.session import Alert, Figures, Monitoring, State
     from sandbox.submission import Changes
 
 AUC_NOTEBOOK = "0.82 in the notebook, on training rows"
@@ -91,6 +92,8 @@ def show_status(console: Console, state: State) -> None:
     table.add_row("Workspace", state.workspace)
     table.add_row("Service", f"{state.service_url}  (POST /invocations, /version, /metrics)")
     table.add_row("Registry", f"{state.registry_url}  (MLflow)")
+    if state.monitoring is not None:
+        table.add_row("Prometheus", _prometheus(state.monitoring))
     if state.phase == "running":
         table.add_row("State", Text("running", "green"))
     else:
@@ -113,6 +116,35 @@ def show_status(console: Console, state: State) -> None:
             ),
         )
     console.print(table)
+
+
+def _prometheus(said: Monitoring) -> Text:
+    """Where it is and what is loaded; below it, what a candidate has to know, a line each."""
+    if not said.url:
+        return Text(said.problem, "yellow")
+    if said.problem:
+        return Text.assemble(f"{said.url}  ", (said.problem, "red"))
+    firing = [alert for alert in said.alerts if alert.firing]
+    pending = [alert for alert in said.alerts if not alert.firing]
+    names = ", ".join(dict.fromkeys(alert.name for alert in firing)) or "none"
+    text = Text(f"{said.url}  ({said.rules} rules loaded, firing: {names})")
+    for alert in firing:
+        text.append(f"\nfiring   {_alert(alert)}", "red")
+    for alert in pending:
+        text.append(f"\npending  {_alert(alert)}", "yellow")
+    if said.refused:
+        text.append(
+            f"\nthe rule file is refused, and what was loaded before goes on: {said.refused}", "red"
+        )
+    for trouble in said.troubles:
+        text.append(f"\n{trouble}", "red")
+    return text
+
+
+def _alert(alert: Alert) -> str:
+    since = datetime.fromisoformat(alert.since).astimezone()
+    series = f", {alert.series} series" if alert.series > 1 else ""
+    return f"{alert.name} ({alert.severity or 'no severity'}) since {since:%H:%M:%S}{series}"
 
 
 def _pipeline(figures: Figures) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
-from sandbox import models
-from sandbox.session import Figures, State
+from sandbox import models, tools
+from sandbox.episode import GATEWAY_TARGET, TARGET
+from sandbox.errors import UsageError
+from sandbox.monitor import SCRAPE_INTERVAL_S
+from sandbox.session import State, read_state
+from sandbox.telemetry.prometheus import Prometheus
 from sandbox.waiting import wait_for
 
 pytestmark = pytest.mark.slow
@@ -35,8 +40,16 @@ class Place:
         return done.stdout + done.stderr
 
     def state(self) -> State:
-        fields = json.loads(self.state_file.read_text())
-        return State(**{**fields, "figures": Figures(**fields["figures"])})
+        return read_state(self.state_file)
+
+    def wait_for_status(self, *words: str) -> str:
+        """What `status` says once it has all these words, wherever its lines break."""
+
+        def said() -> str | None:
+            text = " ".join(self.type("status").split())
+            return text if all(word in text for word in words) else None
+
+        return wait_for(said, what=f"{', '.join(words)} in the status", within_s=60, poll_s=0.2)
 
     def wait_for_phase(self, phase: str) -> State:
         return wait_for(
@@ -98,6 +111,74 @@ def test_a_take_home_from_start_to_stop(place: Place) -> None:
     wait_for(lambda: not _alive(first.pid) or None, what="the supervisor to be gone", within_s=5)
     assert "Nothing was running" in place.type("stop")
     assert preprocessing.exists()
+
+
+def test_a_take_home_with_telemetry(place: Place) -> None:
+    for program in tools.NAMES:
+        try:
+            tools.find(program)
+        except UsageError as error:
+            pytest.skip(str(error))
+    said = place.type("start", "drifting_inputs", "--seed", "live")
+    state = place.state()
+    assert state.monitoring is not None
+    prometheus = state.monitoring.url
+    assert f"Prometheus {prometheus} (2 rules loaded, firing: none)" in " ".join(said.split())
+    # What the service is asked and what the gateway says of it are the same requests.
+    assert_alike(prometheus)
+
+    alerts = place.folder / "work/drifting_inputs/deploy/alerts.yaml"
+    shipped = alerts.read_text()
+    alerts.write_text(shipped + ALWAYS)
+    place.wait_for_status(
+        "3 rules loaded, firing: Always", "firing Always (page) since", "2 series"
+    )
+    alerts.write_text(shipped + ALWAYS.replace("up == 1", "up == ("))
+    place.wait_for_status("3 rules loaded, firing: Always", "refused", "unclosed left parenthesis")
+    alerts.write_text(shipped)
+    assert "refused" not in place.wait_for_status("2 rules loaded, firing: none")
+
+    assert "Stopped" in place.type("stop")
+    assert not list((place.folder / ".sandbox/runs").iterdir())
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        ready(prometheus)
+
+
+# Of the first four days, most hours have flights.
+HEAD_START_REQUESTS = 60
+
+ALWAYS = """
+      - alert: Always
+        expr: up == 1
+        labels: {severity: page}
+"""
+
+
+def ready(url: str) -> bool:
+    return bool(urllib3.request("GET", f"{url}/-/ready", retries=False).status == 200)
+
+
+def assert_alike(prometheus: str) -> None:
+    server = Prometheus(prometheus, SCRAPE_INTERVAL_S, None)
+
+    def both() -> tuple[float, float] | None:
+        found = [
+            server.query(f'{name}{{job="{job}"}}', time.time())
+            for name, job in (
+                ("inference_requests_total", TARGET.job),
+                ("traefik_service_requests_total", GATEWAY_TARGET.job),
+            )
+        ]
+        if not all(found):
+            return None
+        service, gateway = (points[0].value for points in found)
+        # They are scraped one after the other, and the first days go by as fast as the service
+        # answers: only once those are over do both say nearly the same.
+        alike = service == pytest.approx(gateway, abs=5)
+        return (service, gateway) if alike and service > HEAD_START_REQUESTS else None
+
+    wait_for(both, what="both to be scraped, and to agree", within_s=30)
+    assert ready(prometheus)
 
 
 def _alive(pid: int) -> bool:

@@ -1,0 +1,68 @@
+"""What `status` says about the monitoring of a session."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from rich.console import Console
+
+from sandbox.session import Alert, Monitoring, State
+from sandbox.welcome import show_status
+
+STATE = State(1, "drifting_inputs", "1", "/a/workspace", "running")
+LOADED = Monitoring(url="http://127.0.0.1:9090", rules=3)
+SINCE = "2026-01-01T10:00:00.123456789Z"
+FIRING = Alert("WeatherMissing", "page", firing=True, since=SINCE, series=8)
+PENDING = Alert("MixShifted", "", firing=False, since=SINCE, series=1)
+
+
+def status(monitoring: Monitoring | None) -> list[str]:
+    """The lines from Prometheus' to the one below it, without the column of names."""
+    output = io.StringIO()
+    show_status(Console(file=output, width=200), replace(STATE, monitoring=monitoring))
+    lines = output.getvalue().splitlines()
+    starts = [place for place, line in enumerate(lines) if line.startswith("Prometheus")]
+    if not starts:
+        return []
+    (end,) = (place for place, line in enumerate(lines) if line.startswith("State"))
+    return [line.removeprefix("Prometheus").strip() for line in lines[starts[0] : end]]
+
+
+def clock(since: str) -> str:
+    return f"{datetime.fromisoformat(since).astimezone():%H:%M:%S}"
+
+
+@pytest.mark.parametrize(
+    ("monitoring", "lines"),
+    [
+        (None, []),
+        (Monitoring(problem="not installed: get it"), ["not installed: get it"]),
+        (replace(LOADED, problem="it is gone"), ["http://127.0.0.1:9090  it is gone"]),
+        (LOADED, ["http://127.0.0.1:9090  (3 rules loaded, firing: none)"]),
+        (
+            replace(LOADED, alerts=(FIRING, PENDING)),
+            [
+                "http://127.0.0.1:9090  (3 rules loaded, firing: WeatherMissing)",
+                f"firing   WeatherMissing (page) since {clock(SINCE)}, 8 series",
+                f"pending  MixShifted (no severity) since {clock(SINCE)}",
+            ],
+        ),
+        (
+            replace(
+                LOADED, refused="17:15: unclosed [left] parenthesis", troubles=("no [scrape]",)
+            ),
+            [
+                "http://127.0.0.1:9090  (3 rules loaded, firing: none)",
+                "the rule file is refused, and what was loaded before goes on: "
+                "17:15: unclosed [left] parenthesis",
+                "no [scrape]",
+            ],
+        ),
+    ],
+    ids=["no telemetry", "not installed", "gone", "quiet", "alerts", "trouble"],
+)
+def test_the_line_of_prometheus(monitoring: Monitoring | None, lines: list[str]) -> None:
+    assert status(monitoring) == lines
