@@ -21,15 +21,39 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import assessment, attempts, flights, models, paths, registry, session, stack
+from sandbox import (
+    assessment,
+    attempts,
+    episode,
+    flights,
+    models,
+    paths,
+    registry,
+    script,
+    session,
+    stack,
+)
 from sandbox import scenario as scenarios
 from sandbox.evidence import Evidence
 from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard
 from sandbox.runtimes import open_runtime
-from sandbox.traffic import Client
+from sandbox.telemetry import prometheus
+from sandbox.traffic import Answer, Client
 
 SCENARIO = "skewed_preprocessing"
+# Seconds that `make check` and `make grade` may take, by scenario.
+BUDGETS = {
+    "skewed_preprocessing": (15, 20),
+    "drifting_inputs": (20, 60),
+    "blind_monitoring": (20, 60),
+}
+# The oracle and a partial fix of each, for what has to be the same every time.
+REPEATED = {
+    "skewed_preprocessing": ("oracle", "two_skews"),
+    "drifting_inputs": ("oracle", "invariants_only"),
+    "blind_monitoring": ("oracle", "one_sided"),
+}
 
 
 def main() -> None:
@@ -39,6 +63,7 @@ def main() -> None:
         "warm": warm_start,
         "check": check,
         "grade": grade_and_regrade,
+        "episodes": episodes,
         "overhead": overhead,
         "repeats": repeats,
     }
@@ -95,19 +120,65 @@ def warm_start() -> None:
 
 def check() -> None:
     """The public checks on the untouched workspace."""
-    with workspace("untouched") as folder:
-        seconds = timed(["sandbox", "check", "--workspace", str(folder)], status=1)
-        say("make check", seconds, "s", 15)
+    for name, (budget, _) in BUDGETS.items():
+        with workspace("untouched", name) as folder:
+            seconds = timed(["sandbox", "check", "--workspace", str(folder)], status=1)
+            say(f"make check, {name}", seconds, "s", budget)
 
 
 def grade_and_regrade() -> None:
     """The whole line on the oracle, and again from its evidence."""
-    with workspace("oracle") as folder:
-        results = folder.parent / "results"
-        seconds = timed(["sandbox", "grade", str(folder), "--results", str(results)])
-        say("make grade, oracle", seconds, "s", 20)
-        again = [timed(["sandbox", "regrade", str(results)]) for _ in range(3)]
-        say("regrade", statistics.median(again), "s", 1)
+    for name, (_, budget) in BUDGETS.items():
+        with workspace("oracle", name) as folder:
+            results = folder.parent / "results"
+            seconds = timed(["sandbox", "grade", str(folder), "--results", str(results)])
+            say(f"make grade, {name}, oracle", seconds, "s", budget)
+            again = [timed(["sandbox", "regrade", str(results)]) for _ in range(3)]
+            say(f"regrade, {name}", statistics.median(again), "s", 1)
+
+
+def episodes() -> None:
+    """Simulated time by wall-clock time, and what a tick costs besides its requests."""
+    setting = scenarios.load("drifting_inputs")
+    everything = flights.load()
+    day = script.drawn(everything, "2013-07-09 08:00", 8, tick_s=120, rows_per_hour=1_300, seed=1)
+    weeks = script.as_flown(everything, "2013-07-01", 70, seed=1)
+    with workspace("oracle", "drifting_inputs") as folder, paths.run_folder() as scratch:
+        copy = stack.copy_registry(models.releases(), scratch / "registry")
+        with (
+            open_runtime("process") as runtime,
+            stack.running_stack(runtime, setting, folder, copy) as running,
+        ):
+            for what, scripted, unit_s, unit in (
+                ("fault episode", day, script.HOUR_S, "hours"),
+                ("quality episode", weeks, script.DAY_S, "days"),
+            ):
+                samples = scratch / what
+                samples.mkdir()
+                with prometheus.running(runtime, samples, scripted.tick_s) as server:
+                    client = Client(running.model.url)
+                    asked: list[float] = []
+                    client.ask = _timing(client.ask, asked)  # type: ignore[method-assign]
+                    began = time.monotonic()
+                    episode.replay(scripted, client, server, name=what, seed=1, rows_per_request=60)
+                    took = time.monotonic() - began
+                simulated = scripted.ticks * scripted.tick_s / unit_s
+                say(f"{what}: seconds for one of its {unit}", took / simulated, "s", 1)
+                besides = (took - sum(asked)) / scripted.ticks * 1000
+                say(f"{what}: a tick, requests aside", besides, "ms", 10)
+
+
+def _timing(ask: Callable[..., Answer], asked: list[float]) -> Callable[..., Answer]:
+    """Notes how long scoring and labels take; a scrape is the tick's own cost."""
+
+    def timed_ask(method: str, path: str, body: bytes | None = None) -> Answer:
+        began = time.monotonic()
+        answer = ask(method, path, body)
+        if method == "POST":
+            asked.append(time.monotonic() - began)
+        return answer
+
+    return timed_ask
 
 
 def overhead() -> None:
@@ -137,25 +208,31 @@ def overhead() -> None:
 
 def repeats() -> None:
     """The same submission gets the same verdicts, whatever the machine is busy with."""
-    for name in ("oracle", "two_skews"):
-        seen = []
-        for number in range(5):
-            with workspace(name) as folder, load(6 if number == 4 else 0):
-                results = folder.parent / "results"
-                began = time.monotonic()
-                card = assessment.assess(folder, results, runtime="process")
-                seconds = time.monotonic() - began
-                seen.append(verdicts(card))
-                busy = ", processors three times oversubscribed" if number == 4 else ""
-                say(f"  {name}, repeat {number + 1}: {card.points:g} points{busy}", seconds, "s")
-                if number == 0:
-                    say(f"  {name}: 100 re-grades, different ones", regrades(results), "")
-        say(f"{name}: repeats that differ from the first", sum(s != seen[0] for s in seen), "", 0)
+    for setting, names in REPEATED.items():
+        for name in names:
+            repeated(setting, name)
 
 
-def regrades(results: Path) -> int:
+def repeated(setting: str, attempt: str) -> None:
+    name = f"{setting}, {attempt}"
+    seen = []
+    for number in range(5):
+        with workspace(attempt, setting) as folder, load(6 if number == 4 else 0):
+            results = folder.parent / "results"
+            began = time.monotonic()
+            card = assessment.assess(folder, results, runtime="process")
+            seconds = time.monotonic() - began
+            seen.append(verdicts(card))
+            busy = ", processors three times oversubscribed" if number == 4 else ""
+            say(f"  {name}, repeat {number + 1}: {card.points:g} points{busy}", seconds, "s")
+            if number == 0:
+                say(f"  {name}: 100 re-grades, different ones", regrades(results, setting), "")
+    say(f"{name}: repeats that differ from the first", sum(s != seen[0] for s in seen), "", 0)
+
+
+def regrades(results: Path, setting: str) -> int:
     evidence = Evidence(results / assessment.EVIDENCE)
-    folder = assessment.hidden_course(SCENARIO).folder
+    folder = assessment.hidden_course(setting).folder
     first = grade(folder, evidence, runtime="process")
     return sum(grade(folder, evidence, runtime="process") != first for _ in range(99))
 
@@ -233,11 +310,11 @@ def _until_ready(port: int, path: str) -> None:
 
 
 @contextmanager
-def workspace(attempt: str) -> Iterator[Path]:
+def workspace(attempt: str, setting: str = SCENARIO) -> Iterator[Path]:
     """A workspace with one attempt in it."""
-    found = next(a for a in attempts.load_all(SCENARIO) if a.name == attempt)
+    found = next(a for a in attempts.load_all(setting) if a.name == attempt)
     with paths.run_folder() as scratch:
-        yield attempts.make(found, attempts.variants(SCENARIO, 1)[0], scratch / "workspace")
+        yield attempts.make(found, attempts.variants(setting, 1)[0], scratch / "workspace")
 
 
 def seed() -> str:
