@@ -93,7 +93,7 @@ def replay(
     batch = Batch()
     deadline = time.monotonic() + max(SECONDS_MIN, SECONDS_PER_TICK_MAX * script.ticks)
     rows = _by_tick(script.events, flights.records(script.events), script.ticks)
-    labels = _by_tick(script.labels, _labels(script.labels), script.ticks)
+    labels = _by_tick(script.labels, flights.outcomes(script.labels), script.ticks)
     start_ms = round(script.start.timestamp() * 1000)
     for tick in range(script.ticks):
         for part in batches(rows[tick], rows_per_request):
@@ -142,10 +142,3 @@ def _by_tick(events: pd.DataFrame, items: Sequence[object], ticks: int) -> list[
     """The items of each tick; both are in order of ticks."""
     edges = events["tick"].searchsorted(range(ticks + 1))
     return [items[edges[tick] : edges[tick + 1]] for tick in range(ticks)]
-
-
-def _labels(labels: pd.DataFrame) -> list[dict[str, object]]:
-    return [
-        {"flight_id": flight_id, "late": bool(late)}
-        for flight_id, late in zip(labels["flight_id"], labels["late"], strict=True)
-    ]

@@ -199,6 +199,12 @@ def records(flights: pd.DataFrame) -> Sequence[dict[str, object]]:
     ]
 
 
+def outcomes(labelled_flights: pd.DataFrame) -> Sequence[dict[str, object]]:
+    """Late labels as `POST /feedback` takes them: plain JSON values, in the order of the rows."""
+    pairs = zip(labelled_flights["flight_id"], labelled_flights["late"], strict=True)
+    return [{"flight_id": flight_id, "late": bool(late)} for flight_id, late in pairs]
+
+
 def write_parquet(flights: pd.DataFrame, path: Path) -> None:
     """Write a data file for a workspace or a training."""
     _write(labelled(flights), path)

@@ -96,11 +96,7 @@ class Production:
             self._now = self._start
 
     def _label(self, client: Client, rows: pd.DataFrame, predictions: list[float | None]) -> None:
-        labels = [
-            {"flight_id": flight_id, "late": bool(late)}
-            for flight_id, late in zip(rows["flight_id"], rows["late"], strict=True)
-        ]
-        client.ask("POST", "/feedback", json.dumps(labels).encode())
+        client.ask("POST", "/feedback", json.dumps(flights.outcomes(rows)).encode())
         self._labelled.extend(
             (place, prediction)
             for place, prediction in zip(rows.index, predictions, strict=True)

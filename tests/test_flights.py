@@ -301,3 +301,11 @@ def test_records_are_plain_json_with_null_for_what_is_missing(all_flights: pd.Da
                 assert type(value) in (str, int, float)
                 assert value == row[name]
     assert sum(record["wind_gust"] is None for record in records) > 50
+
+
+def test_outcomes_are_what_feedback_takes(all_flights: pd.DataFrame) -> None:
+    rows = all_flights.head(50)
+    said = data.outcomes(rows)
+    assert [label["flight_id"] for label in said] == rows["flight_id"].tolist()
+    assert [label["late"] for label in said] == [late == 1.0 for late in rows["late"]]
+    assert json.loads(json.dumps(said)) == said

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from service import monitoring
 from service.champion import Champion
 from service.contract import BadRequestError, parse
-from service.feedback import quality
+from service.feedback import feedback
 from service.preprocessing import preprocess
 
 champion = Champion()
@@ -55,7 +55,7 @@ async def invocations(request: Request) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=error.status)
     predictions = model.predict(preprocess(flights, model.spec))
     answers = predictions.tolist()
-    quality.remember(flights, answers)
+    feedback.remember(flights, answers)
     monitoring.observe(flights, predictions)
     monitoring.LATENCY.observe(time.perf_counter() - began)
     return JSONResponse({"predictions": answers}, headers={"X-Model-Version": model.version})
@@ -64,7 +64,7 @@ async def invocations(request: Request) -> Response:
 @app.post("/feedback")
 async def labels(outcomes: Annotated[list[Label], Body()]) -> dict[str, int]:
     """Take late labels; answers how many were joined with a prediction."""
-    return {"joined": quality.join((label.flight_id, float(label.late)) for label in outcomes)}
+    return {"joined": feedback.join((label.flight_id, float(label.late)) for label in outcomes)}
 
 
 @app.get("/ping")

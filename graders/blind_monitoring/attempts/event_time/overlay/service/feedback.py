@@ -51,5 +51,5 @@ class Quality:
             yield area
 
 
-quality = Quality()
-REGISTRY.register(quality)
+feedback = Quality()
+REGISTRY.register(feedback)
