@@ -1,0 +1,1 @@
+"""Progressive delivery as Argo Rollouts does it: manifest, conditions, analyses, controller."""
