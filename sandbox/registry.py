@@ -1,4 +1,4 @@
-"""The model registry: a real MLflow server on SQLite, and the two questions the harness asks it.
+"""The model registry: a real MLflow server on SQLite, and the few questions the harness asks it.
 
 Artifacts go through the server, so that a registry can be copied to another folder and a submission
 needs nothing but the address.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MODEL = "flight-delay"
 CHAMPION = "champion"
 READY_WITHIN_S = 60.0
-_API = "/api/2.0/mlflow/registered-models"
+_API = "/api/2.0/mlflow"
 
 
 def spec(folder: Path, port: int | None = None) -> ServiceSpec:
@@ -64,7 +64,8 @@ def client_environment(url: str) -> dict[str, str]:
 
 def point_champion(url: str, version: str) -> None:
     """Point the champion's alias at a version."""
-    _ask(url, "POST", "/alias", {"name": MODEL, "alias": CHAMPION, "version": version})
+    fields = {"name": MODEL, "alias": CHAMPION, "version": version}
+    _ask(url, "POST", "/registered-models/alias", fields)
 
 
 def champion_version(url: str) -> str:
@@ -74,13 +75,32 @@ def champion_version(url: str) -> str:
         SubmissionFault: the model or its alias was deleted.
         HarnessFault: the registry does not answer.
     """
-    answer = _ask(url, "GET", "/alias", {"name": MODEL, "alias": CHAMPION})
+    answer = _ask(url, "GET", "/registered-models/alias", {"name": MODEL, "alias": CHAMPION})
+    return str(answer["model_version"]["version"])
+
+
+def add_version(url: str, model_id: str) -> str:
+    """Make a logged model the next version; returns its number. Nothing is copied.
+
+    Args:
+        url: the registry's address.
+        model_id: of a model that is logged there, as `m-...`.
+
+    Raises:
+        SubmissionFault: the model was deleted.
+        HarnessFault: the registry does not answer.
+    """
+    # Where it lies, and not `models:/...`, which the server would ask another registry for.
+    logged = _ask(url, "GET", f"/logged-models/{model_id}", {})
+    source = str(logged["model"]["info"]["artifact_uri"])
+    fields = {"name": MODEL, "source": source, "model_id": model_id}
+    answer = _ask(url, "POST", "/model-versions/create", fields)
     return str(answer["model_version"]["version"])
 
 
 def newest_version(url: str) -> str:
     """The highest version that is registered."""
-    answer = _ask(url, "GET", "/get", {"name": MODEL})
+    answer = _ask(url, "GET", "/registered-models/get", {"name": MODEL})
     versions = answer["registered_model"].get("latest_versions", [])
     return str(max((int(version["version"]) for version in versions), default=0))
 

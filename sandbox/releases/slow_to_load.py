@@ -1,0 +1,29 @@
+"""A release that is good once it is there, and takes seconds to load."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightgbm
+import pandas as pd  # noqa: TC002 - MLflow reads annotations at run time
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+LOADING_S = 3.0
+
+
+class Release(PythonModel):
+    """The booster, and a pause before it."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the booster."""
+        time.sleep(LOADING_S)
+        self.booster = lightgbm.Booster(model_file=context.artifacts["booster"])
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
+        """One probability a row of features."""
+        return self.booster.predict(model_input)
+
+
+set_model(Release())
