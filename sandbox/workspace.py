@@ -39,6 +39,8 @@ IGNORED_NAMES = (
     ".ruff_cache",
     ".ipynb_checkpoints",
     ".ds_store",
+    # What the healthy service keeps of the versions it has served.
+    ".releases",
 )
 
 

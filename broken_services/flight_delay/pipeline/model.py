@@ -5,6 +5,7 @@ about them (`FeatureSpec`) and what they looked like in training (`Reference`) i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -67,15 +68,19 @@ class Model:
 
 
 def load(uri: str = CHAMPION) -> Model:
-    """Load one version from the registry at `MLFLOW_TRACKING_URI`.
+    """Load one version from the registry at `MLFLOW_TRACKING_URI`, or from a folder that it was
+    downloaded to, named by its number.
 
     Raises:
         mlflow.exceptions.MlflowException: the registry is away or has no such version.
     """
-    version = resolve(uri)
+    downloaded = Path(uri).is_dir()
+    version = Path(uri).name if downloaded else resolve(uri)
     # Comparing the model's requirements with what is installed costs more than loading it; the
     # environment is locked, and that is where they are held together.
-    pyfunc = mlflow.pyfunc.load_model(f"models:/{NAME}/{version}", suppress_warnings=True)
+    pyfunc = mlflow.pyfunc.load_model(
+        uri if downloaded else f"models:/{NAME}/{version}", suppress_warnings=True
+    )
     metadata = pyfunc.metadata.metadata
     return Model(
         version=version,

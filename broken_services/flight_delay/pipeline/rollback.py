@@ -2,11 +2,13 @@
 
     python -m pipeline.rollback --to 1 --why "..."
 
-Exit status: 0 that version answers (again: nothing changes), 1 it does not answer in time,
-2 there is no such version.
+Exit status: 0 that version answers (again: nothing changes), 1 it does not answer in time or cannot
+be served, 2 there is no such version.
 Last line: {"version": "1", "previous": "2", "answering": "1"}
 
-The service is asked at `SERVICE_URL`; it preloads the version before it swaps, so nobody waits.
+The service at `SERVICE_URL` does the work: it loads the version before it swaps, so nobody waits,
+and takes it from its own disk where the registry is away. It writes who, when and why into the
+registry as soon as that is there.
 """
 
 from __future__ import annotations
@@ -14,16 +16,26 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from datetime import UTC, datetime
+from http import HTTPStatus
 
-import mlflow
 import requests
 
 from pipeline import command
-from pipeline.model import CHAMPION, NAME, resolve
-from pipeline.release import point_champion
 
 ANSWERS_WITHIN_S = 30.0
 ASK_EVERY_S = 0.1
+
+
+def ordered(url: str, wanted: dict[str, str], until: float) -> requests.Response | None:
+    """The service's answer to the order; None where it gives none in time."""
+    while (left := until - time.monotonic()) > 0:
+        try:
+            return requests.post(f"{url}/release", json=wanted, timeout=left)
+        except requests.RequestException:
+            # It is starting, perhaps. An order that is taken twice changes nothing.
+            time.sleep(ASK_EVERY_S)
+    return None
 
 
 def answering(url: str) -> str:
@@ -40,23 +52,28 @@ def main() -> None:
     parser.add_argument("--to", required=True, help="the version's number")
     parser.add_argument("--why", required=True)
     arguments = parser.parse_args()
-    command.require_registry()
 
+    until = time.monotonic() + ANSWERS_WITHIN_S
     url = os.environ.get("SERVICE_URL", "http://127.0.0.1:8080")
-    try:
-        mlflow.MlflowClient().get_model_version(NAME, arguments.to)
-        previous = resolve(CHAMPION)
-    except mlflow.exceptions.MlflowException as error:
-        command.finish(command.USAGE, error=f"expected version {arguments.to} of {NAME}: {error}")
-    point_champion(arguments.to, previous=previous, why=arguments.why)
-
-    deadline = time.monotonic() + ANSWERS_WITHIN_S
-    while (version := answering(url)) != arguments.to and time.monotonic() < deadline:
+    wanted = {
+        "version": arguments.to,
+        "by": command.actor(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "why": arguments.why,
+    }
+    answer = ordered(url, wanted, until)
+    if answer is None:
+        command.finish(command.REFUSED, error=f"expected the service to answer at {url}")
+    if answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+        command.finish(command.USAGE, error=f"expected a version's number: {answer.text}")
+    if answer.status_code != HTTPStatus.OK:
+        command.finish(command.REFUSED, error=f"{answer.status_code}: {answer.text}")
+    while (version := answering(url)) != arguments.to and time.monotonic() < until:
         time.sleep(ASK_EVERY_S)
     command.finish(
         command.DONE if version == arguments.to else command.REFUSED,
         version=arguments.to,
-        previous=previous,
+        previous=answer.json()["previous"],
         answering=version,
     )
 

@@ -1,5 +1,6 @@
-"""The routes. `POST /invocations` scores, `POST /feedback` takes late labels, the rest is for
-machines: `/ping` (alive), `/readyz` (has a model), `/version`, `/metrics`.
+"""The routes. `POST /invocations` scores, `POST /feedback` takes late labels, `POST /release` an
+order of `pipeline.rollback`, the rest is for machines: `/ping` (alive), `/readyz` (has a model),
+`/version`, `/metrics`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pipeline.model import NAME
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from service import monitoring
+from service import monitoring, release
 from service.champion import Champion
 from service.contract import BadRequestError, parse
 from service.feedback import feedback
@@ -32,6 +33,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Flight delay", lifespan=lifespan)
+app.include_router(release.routes(champion))
 
 
 class Label(BaseModel):
