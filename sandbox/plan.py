@@ -7,6 +7,7 @@ fault it was; nothing it raises stops the other steps.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
 import traceback
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sandbox.references import Reference
-    from sandbox.runtimes.base import Runtime, Service
+    from sandbox.runtimes.base import Runtime, Service, ServiceSpec
     from sandbox.scenario import Scenario
     from sandbox.stack import Stack
     from sandbox.variant import Variant
@@ -85,22 +86,39 @@ class Stage:
         return self.running
 
     @contextmanager
-    def replica(self, name: str, *, pristine: bool = False) -> Iterator[Service]:
+    def replica(
+        self, *, pristine: bool = False, version: str | None = None, ready: bool = True
+    ) -> Iterator[Service]:
         """One more replica of the model service, on a copy of the workspace of its own, so that it
         remembers nothing of what others were asked.
 
         Args:
-            name: of its folder.
             pristine: whether it is the service as it was handed out.
+            version: the only version it serves; None for the registry's champion.
+            ready: whether to wait until it is ready; otherwise that is up to the caller.
 
         Raises:
             SubmissionFault: it does not get ready.
         """
-        came_from = self.pristine if pristine else self.submitted
-        workspace = shutil.copytree(came_from, self.scratch / f"replica of {name}")
-        url = self.stack.registry.url
-        with self.runtime.start(service_spec(self.scenario, workspace, url)) as service:
+        spec = self._replica_spec(pristine=pristine, version=version)
+        with self.runtime.start(spec) if ready else self.runtime.launch(spec) as service:
             yield service
+
+    def lasting_replica(self, name: str, *, version: str) -> Service:
+        """A replica that several steps use, one after the other; it ends with the runtime.
+
+        The first that asks by this name starts it; the rest as of `replica`.
+        """
+        return self.once(
+            f"replica {name}",
+            lambda: self.runtime.start(self._replica_spec(version=version)),
+        )
+
+    def _replica_spec(self, *, pristine: bool = False, version: str | None = None) -> ServiceSpec:
+        came_from = self.pristine if pristine else self.submitted
+        # A name that says nothing: a submission sees in which folder it runs.
+        workspace = shutil.copytree(came_from, self.scratch / f"replica-{secrets.token_hex(4)}")
+        return service_spec(self.scenario, workspace, self.stack.registry.url, version=version)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What several steps need is made by the first that asks; the others wait for it."""

@@ -48,6 +48,21 @@ class Telemetry(Strict):
     scrape_interval_s: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
 
 
+class Releases(Strict):
+    """How new versions of the model come to production, where a scenario is about that.
+
+    Args:
+        manifest: the Argo Rollouts manifest in the workspace; None where nothing is rolled out.
+        registered: what was registered after version 1, as kinds of release (`models.Kind`); they
+            are versions 2, 3 and so on.
+        champion: the version in production when everything starts.
+    """
+
+    manifest: str | None = None
+    registered: tuple[str, ...] = Field(min_length=1)
+    champion: int = Field(default=1, ge=1)
+
+
 # Production begins in July: the model was trained on the months before.
 LiveDay = Annotated[date, Field(ge=date(2013, 7, 1), le=date(2013, 12, 1))]
 
@@ -89,7 +104,8 @@ class Scenario(Strict):
         removes: files of the healthy service that the broken one lacks.
         service: how the model service is started.
         live_from: the day of 2013 on which the live traffic begins.
-        telemetry: how it is monitored; None where no Prometheus is needed.
+        telemetry: how it is monitored; None where no alert rules are judged.
+        releases: how new versions come to production; None where there is only version 1.
         variant: what a seed chooses, by parameter.
         folder: the scenario's folder.
     """
@@ -106,8 +122,15 @@ class Scenario(Strict):
     service: ServiceStart
     live_from: LiveDay = date(2013, 7, 1)
     telemetry: Telemetry | None = None
+    releases: Releases | None = None
     variant: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path
+
+    @property
+    def needs_prometheus(self) -> bool:
+        """Whether anything of it asks a Prometheus."""
+        rolled_out = self.releases is not None and self.releases.manifest is not None
+        return self.telemetry is not None or rolled_out
 
 
 def names() -> list[str]:

@@ -4,13 +4,14 @@ An episode is scripted first, as a whole, and replayed afterwards (`episode.py`)
 function from one script to another (`faults.py`), and the same seed gives the same script however
 fast the service answers.
 
-Two ways to script production:
+Three ways to script production:
 
     drawn      a day at more traffic than there were flights: each tick's rows come from the same
                hour of neighbouring days
+    requested  minutes of steady requests, each of them one airport's
     as_flown   weeks as they were, every hour's real flights, with their labels a day later
 
-In both, dates move by whole weeks, weather is shifted a little and ids are new, so that nothing can
+In all, dates move by whole weeks, weather is shifted a little and ids are new, so that nothing can
 be looked up in the published tables.
 """
 
@@ -157,6 +158,52 @@ def drawn(
     departed = pd.Timestamp(start) + pd.to_timedelta(seconds, unit="s").dt.floor("s")
     events = _identified(events.assign(clock=departed), weeks, noise)
     return _script(events, _instant(pd.Timestamp(start), weeks), tick_s, ticks)
+
+
+def requested(
+    everything: pd.DataFrame,
+    start: str,
+    ticks: int,
+    *,
+    tick_s: float,
+    requests_per_tick: int,
+    rows_per_request: int,
+    seed: int,
+    weeks: int = 0,
+) -> Script:
+    """Script minutes of steady requests, each of which asks about flights of one airport.
+
+    Args:
+        everything: flights as `flights.load` gives them.
+        start: local date and time of the first tick; rows come from its hour of neighbouring days.
+        ticks: how many.
+        tick_s: seconds between two ticks.
+        requests_per_tick: how many requests come in each.
+        rows_per_request: how many flights each asks about. They follow one another in the events.
+        seed: chooses airports, rows, their weather's shift, and ids.
+        weeks: by how many weeks the dates move.
+    """
+    noise = np.random.default_rng(seed)
+    rows, clock = _disguised(_around(everything, start, 1), noise)
+    first = pd.Timestamp(start)
+    near = (clock.dt.hour == first.hour) & (np.abs(_days(clock) - _day(first)) <= NEIGHBOURING_DAYS)
+    origins = rows["origin"].to_numpy()
+    pool = np.flatnonzero(near)
+    pools = {origin: pool[origins[pool] == origin] for origin in np.unique(origins[pool])}
+    requests = ticks * requests_per_tick
+    # As many requests of an airport as it has flights.
+    asking = origins[noise.choice(pool, requests)]
+    chosen = np.empty((requests, rows_per_request), dtype=np.int64)
+    for origin, own in pools.items():
+        of = np.flatnonzero(asking == origin)
+        chosen[of] = noise.choice(own, (len(of), rows_per_request))
+    order = np.repeat(np.arange(requests), rows_per_request)
+    events = rows.iloc[chosen.ravel()].assign(tick=order // requests_per_tick)
+    # A request's flights leave at one time, and a tick's requests follow one another: so neither
+    # is torn apart where events are put in order.
+    seconds = pd.to_timedelta(order * tick_s / requests_per_tick, unit="s").floor("s")
+    events = _identified(events.assign(clock=first + seconds), weeks, noise)
+    return _script(events, _instant(first, weeks), tick_s, ticks)
 
 
 def as_flown(

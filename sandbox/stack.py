@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox import registry
+from sandbox import models, registry
+from sandbox.errors import UsageError
 from sandbox.runtimes.base import CommandSpec, ServiceSpec
 
 if TYPE_CHECKING:
@@ -98,17 +99,48 @@ def running_stack(
         yield Stack(runtime, server, model, workspace)
 
 
+def trained(scenario: Scenario) -> Path:
+    """The trained registry that a scenario begins with; every stack gets a copy."""
+    begins_with = scenario.releases
+    if begins_with is None:
+        return models.releases()
+    try:
+        kinds = [models.Kind(kind) for kind in begins_with.registered]
+    except ValueError as error:
+        raise UsageError(
+            expected=f"releases.registered of {scenario.name} among {list(map(str, models.Kind))}",
+            seen=str(error),
+            hint="mend scenario.yaml",
+        ) from error
+    return models.prepared(kinds, begins_with.champion)
+
+
 def service_spec(
-    scenario: Scenario, workspace: Path, registry_url: str, port: int | None = None
+    scenario: Scenario,
+    workspace: Path,
+    registry_url: str,
+    port: int | None = None,
+    version: str | None = None,
 ) -> ServiceSpec:
-    """How a scenario's model service is started on a workspace."""
+    """How a scenario's model service is started on a workspace.
+
+    Args:
+        scenario: what is started.
+        workspace: the folder it runs in.
+        registry_url: where it finds models.
+        port: where it should answer if that port is free.
+        version: the only version it serves; None for the registry's champion.
+    """
     command = scenario.service.command
     program = sys.executable if command[0] == "python" else command[0]
     return ServiceSpec(
         name="model service",
         command=(program, *command[1:]),
         workdir=workspace,
-        environment=_environment(registry_url),
+        environment={
+            **_environment(registry_url),
+            **({"MODEL_URI": f"models:/{registry.MODEL}/{version}"} if version else {}),
+        },
         ready_path=scenario.service.ready_path,
         ready_within_s=scenario.service.ready_within_s,
         trusted=False,

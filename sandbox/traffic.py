@@ -248,6 +248,9 @@ def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
 
 
 def _in_words(error: urllib3.exceptions.HTTPError, timeout_s: float) -> str:
+    # A refused connection is a timeout, too, in urllib3.
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "no answer: nobody listens there"
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return f"no answer within {timeout_s:g} s"
     if isinstance(error, urllib3.exceptions.ProtocolError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -299,14 +300,14 @@ def test_a_replica_runs_on_a_copy_of_its_own(
     replicating: tuple[Stage, FakeRuntime], pristine: bool, text: str
 ) -> None:
     stage, runtime = replicating
-    with stage.replica("a day", pristine=pristine) as service:
+    with stage.replica(pristine=pristine) as service:
         (spec,) = runtime.specs
         assert service is spec
         app = spec.workdir / "service/app.py"
         assert app.read_text() == text
         # What it writes is seen by nobody else.
         app.write_text("changed")
-        with stage.replica("another day", pristine=pristine):
+        with stage.replica(pristine=pristine):
             assert (runtime.specs[1].workdir / "service/app.py").read_text() == text
     for folder in (stage.submitted, stage.pristine, stage.workspace):
         assert (folder / "service/app.py").read_text() == folder.name
@@ -317,7 +318,7 @@ def test_a_replica_is_started_like_the_service_itself(
     replicating: tuple[Stage, FakeRuntime],
 ) -> None:
     stage, runtime = replicating
-    with stage.replica("a day"):
+    with stage.replica():
         pass
     (spec,) = runtime.specs
     assert spec == service_spec(stage.scenario, spec.workdir, "http://registry")
@@ -331,10 +332,34 @@ def test_there_is_no_replica_where_the_stack_did_not_start(
 ) -> None:
     stage, runtime = replicating
     stage.fault, stage.running = FAULT, None
-    with pytest.raises(SubmissionFault) as caught, stage.replica("a day", pristine=pristine):
+    with pytest.raises(SubmissionFault) as caught, stage.replica(pristine=pristine):
         pytest.fail("it started")
     assert caught.value is FAULT
     assert runtime.specs == []
+
+
+def test_a_lasting_replica_is_started_once_for_all_that_ask_by_its_name(
+    replicating: tuple[Stage, FakeRuntime],
+) -> None:
+    stage, _ = replicating
+    first = stage.lasting_replica("stable", version="3")
+    assert stage.lasting_replica("stable", version="3") is first
+    assert stage.lasting_replica("another", version="3") is not first
+    # Nobody enters it but the runtime, which ends it.
+    with first as spec:
+        assert spec.environment["MODEL_URI"] == "models:/flight-delay/3"
+
+
+def test_the_folder_of_a_replica_tells_nobody_what_it_is_for(
+    replicating: tuple[Stage, FakeRuntime],
+) -> None:
+    stage, runtime = replicating
+    for _ in range(2):
+        with stage.replica():
+            pass
+    names = [spec.workdir.name for spec in runtime.specs]
+    assert len(set(names)) == 2
+    assert all(re.fullmatch("replica-[0-9a-f]{8}", name) for name in names)
 
 
 def test_progress_is_told_to_nobody_unless_somebody_asks(stage: Stage) -> None:

@@ -113,3 +113,32 @@ def test_facts_are_plain_json_in_seconds(drawn) -> None:
     assert seen["ticks"] * seen["tick_s"] == 17 * HOUR_S
     assert seen["rows"] == len(drawn.events)
     assert seen["faults"] == []
+
+
+@pytest.fixture(scope="module")
+def asked(all_flights: pd.DataFrame) -> Script:
+    return script.requested(
+        all_flights,
+        "2013-08-05 09:00",
+        12,
+        tick_s=10,
+        requests_per_tick=7,
+        rows_per_request=5,
+        seed=1,
+        weeks=1,
+    )
+
+
+def test_requests_are_steady_and_each_is_one_airports(asked) -> None:
+    assert asked.events.groupby("tick").size().tolist() == [35] * 12
+    airports = asked.events["origin"].to_numpy().reshape(-1, 5)
+    assert (airports == airports[:, :1]).all()
+    assert set(airports[:, 0]) == {"EWR", "JFK", "LGA"}
+
+
+def test_requests_are_dated_by_their_tick(asked) -> None:
+    begins = asked.start + pd.to_timedelta(asked.events["tick"] * asked.tick_s, unit="s")
+    late_by = (departed(asked) - begins).dt.total_seconds()
+    assert late_by.between(0, asked.tick_s, inclusive="left").all()
+    assert f"{asked.now(0):%m-%d %H}" == "08-12 09"
+    assert asked.events["flight_id"].is_unique

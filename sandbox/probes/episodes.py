@@ -72,7 +72,7 @@ def run(
     folder.mkdir()
     with (
         prometheus.running(stage.runtime, folder, scripted.tick_s) as server,
-        stage.replica(name) as replica,
+        stage.replica() as replica,
     ):
         recording = episode.replay(
             scripted,
@@ -130,6 +130,7 @@ def fired(
                 "firings": [
                     {
                         "labels": dict(firing.labels),
+                        "since_s": firing.active_since_s - start,
                         "start_s": firing.start_s - start,
                         "end_s": None if firing.end_s is None else firing.end_s - start,
                     }

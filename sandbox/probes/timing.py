@@ -45,7 +45,7 @@ def compare_with_pristine(stage: Stage) -> dict[str, Any]:
     submitted = Client(stage.stack.model.url)
     with ExitStack() as services:
         with _ours():
-            pristine = services.enter_context(stage.replica("timing, pristine", pristine=True))
+            pristine = services.enter_context(stage.replica(pristine=True))
         clients = {"submitted": submitted, "pristine": Client(pristine.url)}
         _round(clients, requests[:WARM_UP])
         return {"rounds": [_round(clients, requests) for _ in range(ROUNDS)]}

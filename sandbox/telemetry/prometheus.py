@@ -143,16 +143,34 @@ class Prometheus:
             QueryError: the expression is wrong, too dear, or gives no numbers at an instant.
             HarnessFault: the server does not answer.
         """
-        data = self._ask("/query", {"query": expr, "time": _seconds(at_s)})
-        kind, result = data["resultType"], data["result"]
+        kind, result = self._instant(expr, at_s)
         if kind == "scalar":
             return [Point({}, float(result[1]), float(result[0]))]
-        if kind != "vector":
-            raise QueryError(f"the expression gives a {kind}, not one number a series")
         return [
             Point(entry["metric"], float(entry["value"][1]), float(entry["value"][0]))
             for entry in result
         ]
+
+    def measure(self, expr: str, at_s: float) -> list[float] | float:
+        """The numbers of an expression at one instant, as an analysis of Argo Rollouts gets them:
+        a vector's values as a list, in Prometheus' order, and a scalar as it is.
+
+        Raises:
+            QueryError: as of `query`.
+            HarnessFault: the server does not answer.
+        """
+        kind, result = self._instant(expr, at_s)
+        if kind == "scalar":
+            return float(result[1])
+        return [float(entry["value"][1]) for entry in result]
+
+    def _instant(self, expr: str, at_s: float) -> tuple[str, Any]:
+        """The kind of an answer, scalar or vector, and what it holds."""
+        data = self._ask("/query", {"query": expr, "time": _seconds(at_s)})
+        kind: str = data["resultType"]
+        if kind not in ("scalar", "vector"):
+            raise QueryError(f"the expression gives a {kind}, not one number a series")
+        return kind, data["result"]
 
     def query_range(
         self, expr: str, start_s: float, end_s: float, step_s: float

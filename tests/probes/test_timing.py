@@ -40,7 +40,7 @@ class Stage:
         return self
 
     @contextmanager
-    def replica(self, name: str, *, pristine: bool = False) -> Iterator[Stage]:
+    def replica(self, *, pristine: bool = False) -> Iterator[Stage]:
         assert pristine
         # As the real one: it needs the stack's registry.
         assert self.stack

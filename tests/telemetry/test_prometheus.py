@@ -57,6 +57,20 @@ def test_a_scalar_is_one_series_without_labels(prometheus: Prometheus) -> None:
     assert (point.labels, point.value) == ({}, math.inf)
 
 
+def test_an_analysis_gets_a_list_for_a_vector_and_a_number_for_a_scalar(
+    prometheus: Prometheus,
+) -> None:
+    prometheus.write(counted(JULY_S, 3, MINUTE_S))
+    at_s = JULY_S + 60
+    assert prometheus.measure("asked_total", at_s) == [6.0]
+    assert prometheus.measure("scalar(asked_total)", at_s) == 6.0
+    assert prometheus.measure("nothing_total", at_s) == []
+    [ratio] = prometheus.measure("0 * asked_total / (0 * asked_total)", at_s)  # type: ignore[misc]
+    assert math.isnan(ratio)
+    with pytest.raises(QueryError, match="matrix"):
+        prometheus.measure("asked_total[5m]", at_s)
+
+
 def test_a_range_may_be_longer_than_prometheus_answers_at_once(prometheus: Prometheus) -> None:
     batch = Batch()
     for minute in (0, 9_999, 10_000, 24_999):
