@@ -80,3 +80,20 @@ def test_a_template_that_is_wrong_is_our_fault(tmp_path: Path, template: str, sa
     home.mkdir()
     with pytest.raises(HarnessFault, match=said):
         overlay.render(template, {"there": 1}, home)
+
+
+def test_edits_change_a_few_lines_of_what_is_there(tmp_path: Path) -> None:
+    below = write(tmp_path / "below", {"a.py": "one\ntwo\nthree\n"})
+    edits = "- old: two\n  new: 2\n- {old: three, new: '3'}\n"
+    above = write(tmp_path / "above", {"a.py.edits.yaml": edits.replace("2", "'2'")})
+    overlay.lay(above, below, {}, tmp_path)
+    assert content_of(below) == {"a.py": "one\n2\n3\n"}
+
+
+@pytest.mark.parametrize("text", ["nothing of it", "two and two"])
+def test_an_edit_that_does_not_fit_once_is_a_fault_of_ours(tmp_path: Path, text: str) -> None:
+    below = write(tmp_path / "below", {"a.py": text})
+    above = write(tmp_path / "above", {"a.py.edits.yaml": "- {old: two, new: three}\n"})
+    with pytest.raises(HarnessFault, match="once"):
+        overlay.lay(above, below, {}, tmp_path)
+    assert content_of(below) == {"a.py": text}
