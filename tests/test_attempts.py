@@ -136,7 +136,7 @@ def test_its_workspace_can_be_made_and_its_python_compiles(
             if path.endswith(".py"):
                 compile((workspace / path).read_text("utf-8"), path, "exec")
             if path.endswith((".yaml", ".yml")):
-                yaml.safe_load((workspace / path).read_text("utf-8"))
+                list(yaml.safe_load_all((workspace / path).read_text("utf-8")))
         handed_out = yaml.safe_load((workspace / ".assessment.json").read_text("utf-8"))["digests"]
         changed |= {path for path, digest in digests.items() if handed_out.get(path) != digest}
         changed |= set(handed_out) - set(digests)
