@@ -4,6 +4,7 @@ SEED ?=
 WORKSPACE ?=
 SUBMISSION ?=
 RUNTIME ?= process
+VERSION ?= v2
 ARGS ?=
 
 PYTHON ?= python3.11
@@ -18,7 +19,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start status logs check submit stop grade regrade prove test lint format bench lock clean doctor list
+.PHONY: help setup start status logs release check submit stop grade regrade prove test lint format bench lock clean doctor list
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ status: setup ## what runs, with live figures
 
 logs: setup ## the service's last log lines
 	@$(SANDBOX) logs $(ARGS)
+
+release: setup ## ship a release through your manifest, where the take-home is about that: VERSION=v2
+	@$(SANDBOX) release $(VERSION) $(ARGS)
 
 check: setup ## run the public checks on your workspace
 	@$(SANDBOX) check $(PICK) $(ARGS)

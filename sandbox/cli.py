@@ -17,6 +17,9 @@ from sandbox import paths
 from sandbox.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from rich.console import Console
 
     from sandbox.grading.scorecard import Scorecard
@@ -112,10 +115,33 @@ def logs(
 
 
 @app.command()
+def release(
+    version: Annotated[str, typer.Argument(help="Which version of the model, such as v2.")],
+) -> None:
+    """Ship a version through the workspace's manifest in what runs, and tell how it goes."""
+    from sandbox import releasing  # noqa: PLC0415
+    from sandbox.report.passages import lines, problems  # noqa: PLC0415
+
+    console = _console()
+    before: Mapping[str, Any] = {}
+    for told in releasing.ask(version):
+        for line in lines(before, told.rollout) if told.rollout else ():
+            console.print(line)
+        before = told.rollout or before
+        if told.problem:
+            for line in problems(told.problem):
+                console.print(line)
+            raise typer.Exit(BELOW)
+    if before.get("outcome") != "promoted":
+        raise typer.Exit(BELOW)
+
+
+@app.command()
 def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process") -> None:
     """Run the public checks on the workspace as it is now."""
     from sandbox import assessment, progress, scenario, welcome  # noqa: PLC0415
     from sandbox.evidence import Evidence  # noqa: PLC0415
+    from sandbox.report.passages import print_passages  # noqa: PLC0415
     from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
     from sandbox.report.timeline import print_timelines  # noqa: PLC0415
 
@@ -135,6 +161,7 @@ def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process")
             )
         evidence = Evidence(results / assessment.EVIDENCE)
         print_timelines(_console(), evidence)
+        print_passages(_console(), evidence)
         print_scorecard(card, _console(), points=False)
         welcome.show_detail(_console(), evidence)
     if not card.gradable:

@@ -6,7 +6,8 @@ Days from July on are replayed on a simulated clock, an hour of it a tick: each 
 scored, and the labels of the same hour of the day before arrive. The first days go by as fast as
 the service answers, so that there are figures to look at; then an hour takes a second. When a file
 of the workspace changes, the service is restarted on it. Where the scenario is about monitoring, a
-real Prometheus watches all of it.
+real Prometheus watches all of it. Where releases are rolled out, customers ask a real router, and
+`sandbox release` has one shipped.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import models, paths, registry, scenario, session, stack, variant
+from sandbox import paths, registry, scenario, session, stack, variant
 from sandbox.errors import SandboxError
 from sandbox.runtimes import open_runtime
 from sandbox.session import State
@@ -29,12 +30,16 @@ from sandbox.traffic import Client
 from sandbox.workspace import entries, read_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.gateway import Gateway
-    from sandbox.monitor import Monitor
+    from sandbox.monitor import Measured, Monitor
     from sandbox.production import Production
     from sandbox.references import Reference
+    from sandbox.releasing import Site
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.scenario import Scenario
+    from sandbox.shipping import Replica
     from sandbox.variant import Variant
 
 TICK_S = 1.0
@@ -61,24 +66,36 @@ def supervise(workspace: Path, runtime_name: str) -> None:
     session.write_state(state)
     with ExitStack() as stack_of_all:
         scratch = stack_of_all.enter_context(paths.run_folder())
-        folder = stack.copy_registry(models.releases(), scratch / "registry")
+        folder = stack.copy_registry(stack.trained(setting), scratch / "registry")
         runtime = stack_of_all.enter_context(open_runtime(runtime_name))
         server = runtime.launch(registry.spec(folder, REGISTRY_PORT))
         live = Live(setting, workspace, runtime, server)
         live.launch()
         # While both import, so do we, and read the flights.
         production, gateway = _production(setting, chosen)
+        site = None
+        if setting.releases is not None and setting.releases.manifest is not None:
+            site = _site(stack_of_all, live, scratch, stopped.is_set)
         monitor = None
-        if setting.telemetry is not None:
-            rules = workspace / setting.telemetry.rules
-            monitor = _monitor(stack_of_all, runtime, scratch / "prometheus", rules, gateway)
+        if setting.needs_prometheus:
+            rules = workspace / setting.telemetry.rules if setting.telemetry else None
+            entrance = site.router if site else gateway
+            monitor = _monitor(stack_of_all, runtime, scratch / "prometheus", rules, entrance)
             monitor.launch(live.url)
         server.wait_ready()
-        state = replace(state, registry_url=server.url, isolation=runtime.isolation)
+        state = replace(
+            state,
+            registry_url=server.url,
+            isolation=runtime.isolation,
+            releases=_releases(setting) if site else (),
+        )
         while not stopped.is_set():
             problem = live.attend()
+            customers_ask = site.router.url if site else live.url
             if not problem:
-                client = Client(live.url)
+                if site:
+                    _follow(site, live, production)
+                client = Client(customers_ask)
                 production.tick(client)
                 if not state.answered_at:
                     state = replace(state, answered_at=time.time())
@@ -90,9 +107,10 @@ def supervise(workspace: Path, runtime_name: str) -> None:
                     state,
                     phase=phase,
                     problem=problem,
-                    service_url=live.url,
+                    service_url=customers_ask,
                     figures=production.figures(),
                     monitoring=monitor.attend(live.url) if monitor else None,
+                    version=live.version or "",
                 )
             )
             session.SERVICE_LOG.write_text(live.logs(), encoding="utf-8")
@@ -100,6 +118,37 @@ def supervise(workspace: Path, runtime_name: str) -> None:
                 # Imports LightGBM: after the first state is written, nobody waits for it.
                 production.reference = _reference(folder)
             stopped.wait(TICK_S if not problem else RESTART_TRIES_EVERY_S)
+
+
+def _site(stack_of_all: ExitStack, live: Live, scratch: Path, stopped: Callable[[], bool]) -> Site:
+    """A router in front of the service, at the address at which it would answer otherwise."""
+    # Here and not at the top: only where releases are rolled out.
+    from sandbox import releasing, router  # noqa: PLC0415
+
+    releasing.forget()
+    folder = scratch / "router"
+    folder.mkdir()
+    entrance = stack_of_all.enter_context(router.running(live.runtime, folder, SERVICE_PORT))
+    return releasing.Site(
+        live.setting, live.workspace, live.runtime, entrance, live.registry_url, scratch, stopped
+    )
+
+
+def _releases(setting: Scenario) -> tuple[str, ...]:
+    assert setting.releases is not None
+    return tuple(str(number) for number in range(1, len(setting.releases.registered) + 2))
+
+
+def _follow(site: Site, live: Live, production: Production) -> None:
+    """Send customers to the service that there is, and ship what somebody asked for."""
+    from sandbox import flights, releasing  # noqa: PLC0415
+    from sandbox.router import STABLE, Share  # noqa: PLC0415
+
+    site.router.route({STABLE: Share(live.url, 100)})
+    if version := releasing.asked_for():
+        script = releasing.customers(flights.load(), production.now, seed=int(version))
+        if promoted := releasing.ship(site, version, script, live.replica):
+            live.adopt(promoted)
 
 
 def _production(setting: Scenario, chosen: Variant) -> tuple[Production, Gateway]:
@@ -113,11 +162,15 @@ def _production(setting: Scenario, chosen: Variant) -> tuple[Production, Gateway
 
 
 def _monitor(
-    stack_of_all: ExitStack, runtime: Runtime, folder: Path, rules: Path, gateway: Gateway
+    stack_of_all: ExitStack,
+    runtime: Runtime,
+    folder: Path,
+    rules: Path | None,
+    entrance: Measured,
 ) -> Monitor:
-    from sandbox import monitor  # noqa: PLC0415 - only where a scenario has telemetry
+    from sandbox import monitor  # noqa: PLC0415 - only where there is something to monitor
 
-    address = stack_of_all.enter_context(monitor.metrics_of(gateway))
+    address = stack_of_all.enter_context(monitor.metrics_of(entrance))
     return monitor.Monitor(runtime, folder, rules, address)
 
 
@@ -133,15 +186,18 @@ class Live:
     def __init__(
         self, setting: Scenario, workspace: Path, runtime: Runtime, server: Service
     ) -> None:
-        self._setting = setting
-        self._workspace = workspace
-        self._runtime = runtime
-        self._server = server
+        self.setting = setting
+        self.workspace = workspace
+        self.runtime = runtime
+        self.registry_url = server.url
         self._service: Service | None = None
         self._files: dict[str, tuple[int, int]] = {}
         self._ready = False
         self._problem = ""
-        self._port = SERVICE_PORT
+        # Where releases are rolled out, that is the router's port and the versions are pinned.
+        rolled_out = setting.releases is not None and setting.releases.manifest is not None
+        self._port = None if rolled_out else SERVICE_PORT
+        self.version = str(setting.releases.champion) if setting.releases and rolled_out else None
         self.url = ""
 
     def launch(self) -> None:
@@ -150,9 +206,28 @@ class Live:
             self._service.stop()
         self._files = self._stamps()
         self._ready, self._problem = False, ""
-        spec = stack.service_spec(self._setting, self._workspace, self._server.url, self._port)
-        self._service = self._runtime.launch(spec)
+        spec = stack.service_spec(
+            self.setting, self.workspace, self.registry_url, self._port, self.version
+        )
+        self._service = self.runtime.launch(spec)
         self.url = self._service.url
+        self._port = int(self.url.rpartition(":")[2])
+
+    @property
+    def replica(self) -> Replica:
+        """The service and the version it is pinned to."""
+        from sandbox.shipping import Replica  # noqa: PLC0415 - only where releases are rolled out
+
+        assert self._service is not None
+        assert self.version is not None
+        return Replica(self._service, self.version)
+
+    def adopt(self, promoted: Replica) -> None:
+        """Let a release that was promoted take the service's place."""
+        if self._service is not None:
+            self._service.stop()
+        self._service, self.version = promoted.service, promoted.version
+        self.url = promoted.service.url
         self._port = int(self.url.rpartition(":")[2])
 
     def attend(self) -> str:
@@ -176,7 +251,7 @@ class Live:
     def _stamps(self) -> dict[str, tuple[int, int]]:
         return {
             path: (status.st_mtime_ns, status.st_size)
-            for path, status in entries(self._workspace).items()
+            for path, status in entries(self.workspace).items()
             if path.startswith(("service/", "pipeline/"))
         }
 

