@@ -34,12 +34,14 @@ ROWS_PER_HOUR = (1_450, 1_800)
 PAGED, TICKETED = "page", "ticket"
 # Local dates whose weather and traffic are replayed, first and last; production begins in July.
 PRODUCTION = ("2013-07-08", "2013-11-24")
-# Dates, first hour, and how many. Between ten in the evening and five there is too little traffic
-# to judge anything, and what there is comes from one airline.
+# Dates, hours in which they begin, and how long they last. Between ten in the evening and five
+# there is too little traffic to judge anything, and what there is comes from one airline. Most of
+# them begin when faulty days do: when a replay begins tells nobody what it is.
+BEGINNINGS = (6, 10)
 ORDINARY_DAYS = {
-    "a day in june": (("2013-06-19", "2013-06-26"), 13, 9),
-    "a day in july": (("2013-07-03", "2013-07-22"), 5, 17),
-    "a day in autumn": (("2013-09-16", "2013-11-24"), 5, 9),
+    "a day in june": (("2013-06-19", "2013-06-26"), BEGINNINGS, 9),
+    "a day in july": (("2013-07-03", "2013-07-22"), (5, 6), 16),
+    "a day in autumn": (("2013-09-16", "2013-11-24"), BEGINNINGS, 9),
 }
 # Dates move by so many weeks, and never to one that everybody has seen; not further, for what is
 # usual in a month has to stay usual.
@@ -56,8 +58,14 @@ def plan(stage: Stage) -> Plan:
     """Faulty days on two lanes with ordinary ones between them, then what needs a quiet machine."""
     faulty = [_faulty(name) for name in FAULTS]
     june, july, autumn = (_ordinary(name) for name in ORDINARY_DAYS)
+    # In an order that nobody knows: which replica is the how-manieth can be found out.
+    chance = _chance(stage, "order")
+    chance.shuffle(faulty)
+    lanes = [july, *faulty[:4]], [june, autumn, *faulty[4:]]
+    for lane in lanes:
+        chance.shuffle(lane)
     return [
-        ([july, *faulty[0::2]], [june, autumn, *faulty[1::2]]),
+        lanes,
         Step("cardinality", strangers.send),
         Step("lint", hygiene.lint),
         Step("latency", timing.compare_with_pristine),
@@ -73,8 +81,8 @@ def step_name(name: str) -> str:
 def _ordinary(name: str) -> Step:
     def run(stage: Stage) -> dict[str, Any]:
         chance = _chance(stage, name)
-        dates, hour, hours = ORDINARY_DAYS[name]
-        clean = _day(stage, chance, dates, hour=hour, hours=hours)
+        dates, beginnings, hours = ORDINARY_DAYS[name]
+        clean = _day(stage, chance, dates, hour=chance.randint(*beginnings), hours=hours)
         return episodes.run(
             stage, name, clean, ask=lambda _, recording: distributions.exported(stage, recording)
         )
@@ -100,7 +108,7 @@ def _suited(
     for _ in range(DAYS_TRIED):
         lead_s = 60 * chance.randint(*LEAD_MIN)
         hours = (lead_s + FAULT_LASTS_S) / script.HOUR_S
-        clean = _day(stage, chance, PRODUCTION, hour=chance.randint(6, 10), hours=hours)
+        clean = _day(stage, chance, PRODUCTION, hour=chance.randint(*BEGINNINGS), hours=hours)
         fault = make(chance, lead_s)
         moved = episodes.effect(stage, clean, episodes.faulted(stage, name, clean, fault))
         harm = max(abs(moved["mean_prediction"]), -moved["auc"]) if moved else 0.0

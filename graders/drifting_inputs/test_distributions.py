@@ -1,5 +1,7 @@
 """Are the distributions of inputs and predictions exported, right and at a bounded price?"""
 
+from itertools import pairwise
+
 from sandbox.grading import check, guard
 
 COMPETENCY = "model telemetry"
@@ -26,12 +28,21 @@ NAMED_BADLY = 0.8
 # Times the 95th percentile of the service as it was handed out.
 SLOWER_MAX = 2.0
 
+# Of a quantity, so much may lie in one bucket on the day on which it is spread best.
+WIDEST_MAX = 0.9
+
+
+def widest(buckets):
+    """The largest share of the values that a single bucket holds, by our own count."""
+    upto = [0, *(least for _, _, least, _ in buckets)]
+    return max(b - a for a, b in pairwise(upto)) / max(upto[-1], 1)
+
 
 def fault_of(buckets, rows, buckets_min):
     """What is wrong with the buckets of one histogram; empty where nothing is."""
     if not buckets:
         return "not exported"
-    if sum(bound is not None for bound, *_ in buckets) < buckets_min:
+    if len(buckets) < buckets_min:
         return f"fewer than {buckets_min} buckets"
     slack = TOLERANCE * rows
     for bound, exported, least, most in buckets:
@@ -55,6 +66,12 @@ def faults_by_name(evidence, key, judge):
     return found
 
 
+def lumped(seen_by_day):
+    """What is wrong where hardly any two values are told apart on any day; empty where nothing."""
+    share = min(widest(buckets) for buckets in seen_by_day)
+    return f"{share:.0%} of the values are in one bucket" if share > WIDEST_MAX else ""
+
+
 def said(wrong):
     return "; ".join(f"{name}: {problem}" for name, problem in list(wrong.items())[:4])
 
@@ -68,6 +85,9 @@ def test_inputs_are_exported(evidence, credit):
         "values",
         lambda name, seen, rows: fault_of(seen, rows, BUCKETS_MIN if name in CONTINUOUS else 1),
     )
+    for name in CONTINUOUS:
+        if problem := lumped([evidence[day]["exported"]["values"][name] for day in DAYS]):
+            wrong.setdefault(name, problem)
     credit.award(
         1 - len(wrong) / len(features),
         expected=f"{len(features)} features, every bucket within {TOLERANCE:.1%} of the rows",
@@ -109,6 +129,7 @@ def test_predictions_are_exported(evidence, credit):
     """prediction_probability_ratio holds every prediction"""
     days = {day: evidence[day]["exported"] for day in DAYS}
     problems = [fault_of(seen["predictions"], seen["rows"], BUCKETS_MIN) for seen in days.values()]
+    problems.append(lumped([seen["predictions"] for seen in days.values()]))
     credit.award(
         not any(problems),
         expected=f"at least {BUCKETS_MIN} buckets within {TOLERANCE:.1%} of the predictions",

@@ -9,7 +9,7 @@ alarms are neither.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Alarm:
         start_s: when it began to fire, in seconds from the episode's start.
         end_s: when it was resolved; None if it still fired at the end.
         labels: its labels, as name and value.
+        since_s: since when its condition held; before `start_s` by its `for`.
     """
 
     alert: str
@@ -36,6 +37,7 @@ class Alarm:
     start_s: float
     end_s: float | None
     labels: tuple[tuple[str, str], ...] = ()
+    since_s: float = field(default=math.inf, compare=False)
 
     def ended_by(self, seconds: float) -> bool:
         """Whether it was resolved by then."""
@@ -47,10 +49,11 @@ def alarms(episode: Mapping[str, Any]) -> list[Alarm]:
     found = [
         Alarm(
             rule["alert"],
-            rule["severity"],
+            firing["labels"].get("severity", rule["severity"]),
             firing["start_s"],
             firing["end_s"],
             tuple(sorted(firing["labels"].items())),
+            firing.get("since_s", firing["start_s"]),
         )
         for rule in episode["alerts"]["rules"]
         for firing in rule["firings"]
@@ -59,7 +62,7 @@ def alarms(episode: Mapping[str, Any]) -> list[Alarm]:
 
 
 def false_alarms(episode: Mapping[str, Any], *, settles_s: float = 0.0) -> list[Alarm]:
-    """Alarms that began while nothing was wrong.
+    """Alarms that began while nothing was wrong, and whose condition did, too.
 
     Args:
         episode: its evidence.
@@ -69,7 +72,8 @@ def false_alarms(episode: Mapping[str, Any], *, settles_s: float = 0.0) -> list[
         alarm
         for alarm in alarms(episode)
         if not any(
-            fault["start_s"] <= alarm.start_s <= _end(fault) + settles_s
+            fault["start_s"] <= at_s <= _end(fault) + settles_s
+            for at_s in (alarm.start_s, alarm.since_s)
             for fault in episode["faults"]
         )
     ]
@@ -137,7 +141,13 @@ def usable(episode: Mapping[str, Any], alert: str) -> list[str]:
     Rules may share a name, one for each severity; then it is what any of them lacks.
     """
     rules = [rule for rule in episode["alerts"]["rules"] if rule["alert"] == alert]
-    lacks = ["severity"] if any(r["severity"] not in {PAGE, TICKET} for r in rules) else []
+    said = {
+        severity
+        for rule in rules
+        for severity in [f["labels"].get("severity", rule["severity"]) for f in rule["firings"]]
+        or [rule["severity"]]
+    }
+    lacks = ["severity"] if said - {PAGE, TICKET} else []
     return lacks + [
         name
         for name in ANNOTATIONS

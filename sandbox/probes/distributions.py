@@ -42,21 +42,26 @@ def exported(stage: Stage, recording: Recording) -> dict[str, Any]:
     champion = stage.champion
     frame = champion.features.build(recording.script.events[answered], champion.spec)
     numeric = [name for name in frame if name not in champion.features.CATEGORICAL]
-    by_feature: dict[str, list[tuple[float, float]]] = {}
+    # Over further labels counts add up, as they do on a dashboard.
+    by_feature: dict[str, dict[float, float]] = {}
     for labels, count in episodes.last_samples(recording, VALUES):
-        by_feature.setdefault(labels.get("feature", ""), []).append((_bound(labels), count))
-    missing = {
-        labels.get("feature", ""): count
-        for labels, count in episodes.last_samples(recording, MISSING)
-    }
-    predictions = [
-        (_bound(labels), count) for labels, count in episodes.last_samples(recording, PREDICTIONS)
-    ]
+        buckets = by_feature.setdefault(labels.get("feature", ""), {})
+        buckets[_bound(labels)] = buckets.get(_bound(labels), 0.0) + count
+    missing: dict[str, float] = {}
+    for labels, count in episodes.last_samples(recording, MISSING):
+        name = labels.get("feature", "")
+        missing[name] = missing.get(name, 0.0) + count
+    shown: dict[float, float] = {}
+    for labels, count in episodes.last_samples(recording, PREDICTIONS):
+        shown[_bound(labels)] = shown.get(_bound(labels), 0.0) + count
+    predictions = list(shown.items())
     return {
         "exported": {
             "rows": int(answered.sum()),
             "values": {
-                name: _beside(by_feature.get(name, []), frame[name].dropna().to_numpy())
+                name: _beside(
+                    list(by_feature.get(name, {}).items()), frame[name].dropna().to_numpy()
+                )
                 for name in numeric
             },
             "missing": {

@@ -268,7 +268,7 @@ def test_the_checks_find_what_is_right_right_and_what_is_wrong_wrong(
     fault_of = module_from(path.read_text("utf-8"), "checks_of_distributions", str(path)).fault_of
     seen = exported(events, predictions, sound)["values"]["temp"]
     assert fault_of(seen, ROWS, 5) == ""
-    assert "fewer than 6" in fault_of(seen, ROWS, 6)
+    assert "fewer than 7" in fault_of(seen, ROWS, 7)
     assert fault_of([], ROWS, 1) == "not exported"
     assert fault_of(seen[:-1], ROWS, 5) == "no bucket +Inf"
     # Half a percent of the rows is forgiven, which is two of 400.
