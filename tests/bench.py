@@ -47,12 +47,16 @@ BUDGETS = {
     "skewed_preprocessing": (15, 20),
     "drifting_inputs": (20, 60),
     "blind_monitoring": (20, 60),
+    "reckless_canary": (20, 60),
+    "no_rollback": (30, 60),
 }
 # The oracle and a partial fix of each, for what has to be the same every time.
 REPEATED = {
     "skewed_preprocessing": ("oracle", "two_skews"),
     "drifting_inputs": ("oracle", "invariants_only"),
     "blind_monitoring": ("oracle", "one_sided"),
+    "reckless_canary": ("oracle", "nan_is_no_failure"),
+    "no_rollback": ("oracle", "overtaken"),
 }
 
 

@@ -24,7 +24,7 @@ from sandbox.grading.checks import Check, Guard, declaration
 from sandbox.grading.scorecard import VerdictOutcome
 from sandbox.report.interview import Prompt
 from sandbox.runtimes import bubblewrap
-from sandbox.scenario import Choice, Range, Scenario, ServiceStart, Telemetry
+from sandbox.scenario import Choice, Range, Releases, Scenario, ServiceStart, Telemetry
 from sandbox.workspace import IGNORED_NAMES
 
 ROOT = paths.ROOT
@@ -284,6 +284,7 @@ def documented(heading: str, column: str = "key") -> set[str]:
 def test_every_key_of_scenario_yaml_is_documented() -> None:
     nested = {f"service.{key}" for key in keys(ServiceStart, own=())}
     nested |= {f"telemetry.{key}" for key in keys(Telemetry, own=())}
+    nested |= {f"releases.{key}" for key in keys(Releases, own=())}
     nested |= {f"variant.*.{key}" for model in (Choice, Range) for key in model.model_fields}
     assert documented("scenario.yaml") == keys(Scenario) | nested
 
