@@ -74,7 +74,7 @@ def supervise(workspace: Path, runtime_name: str) -> None:
         # While both import, so do we, and read the flights.
         production, gateway = _production(setting, chosen)
         site = None
-        if setting.releases is not None and setting.releases.manifest is not None:
+        if setting.manifest is not None:
             site = _site(stack_of_all, live, scratch, stopped.is_set)
         monitor = None
         if setting.needs_prometheus:
@@ -195,7 +195,7 @@ class Live:
         self._ready = False
         self._problem = ""
         # Where releases are rolled out, that is the router's port and the versions are pinned.
-        rolled_out = setting.releases is not None and setting.releases.manifest is not None
+        rolled_out = setting.manifest is not None
         self._port = None if rolled_out else SERVICE_PORT
         self.version = str(setting.releases.champion) if setting.releases and rolled_out else None
         self.url = ""

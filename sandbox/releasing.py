@@ -201,8 +201,7 @@ def ship(site: Site, version: str, script: Script, stable: Replica) -> Replica |
                 canary_ends.pop_all()
                 return canary
         except ManifestError as error:
-            listed = "\n".join(f"{problem.path}: {problem.what}" for problem in error.problems)
-            told = Told(version, "over", listed)
+            told = Told(version, "over", error.listing)
         except (OSError, UnicodeDecodeError, SandboxError) as error:
             told = Told(version, "over", str(error))
         except _StoppedError:
@@ -214,9 +213,8 @@ def ship(site: Site, version: str, script: Script, stable: Replica) -> Replica |
 
 
 def _manifest(site: Site) -> Delivery:
-    assert site.setting.releases is not None
-    assert site.setting.releases.manifest is not None
-    return read((site.workspace / site.setting.releases.manifest).read_text("utf-8"))
+    assert site.setting.manifest is not None
+    return read((site.workspace / site.setting.manifest).read_text("utf-8"))
 
 
 def _rolled_out(

@@ -77,6 +77,7 @@ class Router:
         self.url = url
         self._file = file
         self._key = key
+        self._routed: dict[str, Share] = {}
         self._pool = urllib3.PoolManager(retries=False, headers={_SECRET_HEADER: key})
 
     def route(self, shares: Mapping[str, Share]) -> None:
@@ -89,6 +90,8 @@ class Router:
         Raises:
             HarnessFault: Traefik does not follow.
         """
+        if shares == self._routed:
+            return
         wanted = {name: share.weight for name, share in shares.items()}
         _write(self._file, _dynamic(shares, self._key))
         wait_for(
@@ -97,6 +100,7 @@ class Router:
             within_s=CHANGED_WITHIN_S,
             poll_s=0.005,
         )
+        self._routed = dict(shares)
 
     def metrics(self) -> Answer:
         """What a scrape of Traefik gets."""

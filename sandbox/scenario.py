@@ -127,10 +127,14 @@ class Scenario(Strict):
     folder: Path
 
     @property
+    def manifest(self) -> str | None:
+        """The manifest in the workspace that releases go through; None where there is none."""
+        return None if self.releases is None else self.releases.manifest
+
+    @property
     def needs_prometheus(self) -> bool:
         """Whether anything of it asks a Prometheus."""
-        rolled_out = self.releases is not None and self.releases.manifest is not None
-        return self.telemetry is not None or rolled_out
+        return self.telemetry is not None or self.manifest is not None
 
 
 def names() -> list[str]:

@@ -268,7 +268,7 @@ class _Journey:
             case Promote():
                 # The stable service is the new release from now on. The route follows.
                 self._stable_url, self._promoted = self._way.canary.service.url, True
-            case ScaleDown(release) if release == "new":
+            case ScaleDown(release="new"):
                 # Nothing is sent to it any more, and its last request has been answered.
                 self._way.canary.service.stop()
                 self._gone = True

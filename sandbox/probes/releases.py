@@ -96,16 +96,15 @@ def run(
 
 def manifest(stage: Stage) -> tuple[Delivery | None, str]:
     """The submission's manifest; or why it cannot be used, all of it in lines."""
-    settings = stage.scenario.releases
-    if settings is None or settings.manifest is None:
+    name = stage.scenario.manifest
+    if name is None:
         raise HarnessFault(expected="releases.manifest in scenario.yaml", seen="none")
-    path = stage.submitted / settings.manifest
     try:
-        return read(path.read_text("utf-8")), ""
+        return read((stage.submitted / name).read_text("utf-8")), ""
     except (OSError, UnicodeDecodeError) as error:
-        return None, f"{settings.manifest} cannot be read: {error}"
+        return None, f"{name} cannot be read: {error}"
     except ManifestError as error:
-        return None, "\n".join(f"{problem.path}: {problem.what}" for problem in error.problems)
+        return None, error.listing
 
 
 def seen(script: Script, passage: Passage, way: Way, rows_per_request: int) -> dict[str, Any]:

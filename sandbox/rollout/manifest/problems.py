@@ -45,6 +45,11 @@ class ManifestError(Exception):
         rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
         super().__init__(f"{problems[0]}{rest}")
 
+    @property
+    def listing(self) -> str:
+        """Every problem kept, a line each, its place first."""
+        return "\n".join(f"{problem.path}: {problem.what}" for problem in self.problems)
+
 
 @dataclass(frozen=True)
 class Place:
