@@ -35,7 +35,7 @@ WIDEST_MAX = 0.9
 def widest(buckets):
     """The largest share of the values that a single bucket holds, by our own count."""
     upto = [0, *(least for _, _, least, _ in buckets)]
-    return max(b - a for a, b in pairwise(upto)) / max(upto[-1], 1)
+    return max((b - a for a, b in pairwise(upto)), default=0) / max(upto[-1], 1)
 
 
 def fault_of(buckets, rows, buckets_min):

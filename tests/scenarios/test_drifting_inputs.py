@@ -294,3 +294,15 @@ def test_the_weather_of_an_ordinary_day_is_as_the_ticket_says(all_flights: pd.Da
         assert 100 * missing[name] == pytest.approx(float(words), abs=2.0), name
     rest = missing.drop(["wind_gust", "pressure", "wind_dir"])
     assert rest.max() < 0.025
+
+
+def test_a_histogram_that_is_not_there_is_said_to_be_missing() -> None:
+    assert EXPORTS.fault_of([], 1_000, EXPORTS.BUCKETS_MIN) == "not exported"
+    assert EXPORTS.lumped([[], []]) == ""
+
+
+def test_a_histogram_that_tells_hardly_any_two_values_apart_is_no_histogram() -> None:
+    day = [[0.5, 950.0, 950, 950], [1.0, 980.0, 980, 980], [None, 1000.0, 1000, 1000]]
+    spread = [[0.5, 500.0, 500, 500], [1.0, 980.0, 980, 980], [None, 1000.0, 1000, 1000]]
+    assert EXPORTS.lumped([day, day]) == "95% of the values are in one bucket"
+    assert EXPORTS.lumped([day, spread]) == ""
