@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from sandbox import flights
 from sandbox.errors import SubmissionFault
-from sandbox.gateway import Gateway
+from sandbox.gateway import WELL, Gateway, Trouble
 from sandbox.progress import Progress, Silent
 from sandbox.telemetry.remote_write import Batch
 from sandbox.telemetry.scraping import Scraper, Target, fetch
 from sandbox.traffic import Patience, batches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -51,6 +51,7 @@ class Recording:
         scrape_problems: why scrapes of the service failed, by tick.
         feedback_problems: why labels were refused, by tick.
         last_scrape: the service's series as the last successful scrape had them.
+        series: every series that any scrape of the service had.
     """
 
     script: Script
@@ -58,6 +59,7 @@ class Recording:
     scrape_problems: dict[int, str] = field(default_factory=dict)
     feedback_problems: dict[int, str] = field(default_factory=dict)
     last_scrape: Mapping[Labels, float] = field(default_factory=dict)
+    series: Collection[Labels] = ()
 
 
 def replay(
@@ -96,12 +98,14 @@ def replay(
     labels = _by_tick(script.labels, flights.outcomes(script.labels), script.ticks)
     start_ms = round(script.start.timestamp() * 1000)
     for tick in range(script.ticks):
-        for part in batches(rows[tick], rows_per_request):
+        last = Trouble(bool(script.errors[tick]), float(script.delay_s[tick]))
+        stray = Trouble(bool(script.stray_errors[tick]), float(script.stray_delay_s[tick]))
+        for number, part in enumerate(batches(rows[tick], rows_per_request)):
             exchange = gateway.forward(
                 partial(_score, patience, client, part),
                 len(part),
-                erring=bool(script.errors[tick]),
-                delay_s=float(script.delay_s[tick]),
+                last=last,
+                stray=stray if number == 0 else WELL,
             )
             recording.exchanges.append((tick, exchange))
         if labels[tick]:
@@ -121,7 +125,7 @@ def replay(
             batch.clear()
         told.tick(name, script.now(tick), tick + 1, script.ticks)
         _require_time(recording, tick, deadline)
-    recording.last_scrape = scraper.last
+    recording.last_scrape, recording.series = scraper.last, scraper.series
     return recording
 
 

@@ -264,6 +264,28 @@ def replica_slows(by_s: float, *, start_s: float, until_s: float | None = None) 
     return apply
 
 
+def stray_error(*, at_s: float) -> Fault:
+    """A single request is answered 502: ordinary life."""
+
+    def apply(script: Script, _: np.random.Generator) -> Script:
+        errors = script.stray_errors.copy()
+        errors[script.tick_at(at_s)] = True
+        return replace(script, stray_errors=errors)
+
+    return apply
+
+
+def stray_delay(by_s: float, *, at_s: float) -> Fault:
+    """A single request takes so many seconds longer: ordinary life."""
+
+    def apply(script: Script, _: np.random.Generator) -> Script:
+        delay_s = script.stray_delay_s.copy()
+        delay_s[script.tick_at(at_s)] = by_s
+        return replace(script, stray_delay_s=delay_s)
+
+    return apply
+
+
 def scrape_lost(*, start_s: float, until_s: float | None = None) -> Fault:
     """Prometheus does not reach the service, which answers as ever."""
     onset = Onset("scrape_lost", ("scrapes",), "the service is not scraped", start_s, until_s)

@@ -8,6 +8,7 @@ buckets, so that what is learned from them holds for the real router.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,17 @@ BUCKETS = (0.1, 0.3, 1.2, 5.0)
 PARTITION = ("service", "method", "protocol", "code")
 SERVICE, METHOD, PROTOCOL = "flight-delay", "POST", "http"
 REQUESTS, SECONDS = "traefik_service_requests_total", "traefik_service_request_duration_seconds"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with a replica, or with a single request: it is answered 502, or late."""
+
+    errs: bool = False
+    delay_s: float = 0.0
+
+
+WELL = Trouble()
 
 
 class Gateway:
@@ -59,23 +71,29 @@ class Gateway:
         self._turn = 0
 
     def forward(
-        self, ask: Callable[[], Exchange], rows: int, *, erring: bool = False, delay_s: float = 0.0
+        self,
+        ask: Callable[[], Exchange],
+        rows: int,
+        *,
+        last: Trouble = WELL,
+        stray: Trouble = WELL,
     ) -> Exchange:
         """Send one request to the replica whose turn it is.
 
         Args:
             ask: asks the real service.
             rows: flights it is asked about.
-            erring: whether the last replica answers 502.
-            delay_s: by how much the last replica is slower.
+            last: what is wrong with the last replica.
+            stray: what goes wrong with this request, whichever replica gets it.
         """
         self._turn = (self._turn + 1) % REPLICAS
-        last = self._turn == 0
-        if last and erring:
+        troubles = (stray, last if self._turn == 0 else WELL)
+        if any(trouble.errs for trouble in troubles):
             exchange = Exchange(rows, BAD_GATEWAY, None, "", 0.0, "502 from the gateway")
         else:
             exchange = ask()
-        seconds = USUAL_S * float(self._noise.lognormal(0, SCATTER)) + (delay_s if last else 0.0)
+        seconds = USUAL_S * float(self._noise.lognormal(0, SCATTER))
+        seconds += sum(trouble.delay_s for trouble in troubles)
         of = (SERVICE, METHOD, PROTOCOL, str(exchange.status or GATEWAY_TIMEOUT))
         self._requests.labels(*of).inc()
         self._seconds.labels(*of).observe(seconds)

@@ -73,6 +73,8 @@ class Script:
         labels: outcomes as they will arrive: `flight_id`, `late`, and `tick`, likewise.
         errors: for each tick, whether one of the replicas behind the gateway answers 502.
         delay_s: for each tick, by how many seconds one of the replicas is slower than it should be.
+        stray_errors: for each tick, whether its first request is answered 502 by chance.
+        stray_delay_s: for each tick, by how many seconds its first request is slower by chance.
         scraped: for each tick, whether Prometheus reaches the service.
         onsets: what goes wrong, in order.
     """
@@ -83,6 +85,8 @@ class Script:
     labels: pd.DataFrame
     errors: NDArray[np.bool_]
     delay_s: NDArray[np.float64]
+    stray_errors: NDArray[np.bool_]
+    stray_delay_s: NDArray[np.float64]
     scraped: NDArray[np.bool_]
     onsets: tuple[Onset, ...] = ()
 
@@ -157,7 +161,7 @@ def drawn(
     seconds = (events["tick"] + noise.uniform(0, 1, len(events))) * tick_s
     departed = pd.Timestamp(start) + pd.to_timedelta(seconds, unit="s").dt.floor("s")
     events = _identified(events.assign(clock=departed), weeks, noise)
-    return _script(events, _instant(pd.Timestamp(start), weeks), tick_s, ticks)
+    return quiet(events, _instant(pd.Timestamp(start), weeks), tick_s, ticks)
 
 
 def requested(
@@ -203,7 +207,7 @@ def requested(
     # is torn apart where events are put in order.
     seconds = pd.to_timedelta(order * tick_s / requests_per_tick, unit="s").floor("s")
     events = _identified(events.assign(clock=first + seconds), weeks, noise)
-    return _script(events, _instant(first, weeks), tick_s, ticks)
+    return quiet(events, _instant(first, weeks), tick_s, ticks)
 
 
 def as_flown(
@@ -227,7 +231,7 @@ def as_flown(
     tick = (clock - start) // pd.Timedelta(hours=1)
     events = _identified(events.assign(tick=tick, clock=clock), weeks, noise)
     ticks = days * 24
-    script = _script(events, _instant(start, weeks), HOUR_S, ticks)
+    script = quiet(events, _instant(start, weeks), HOUR_S, ticks)
     late_by = noise.uniform(LABELS_AFTER_S, LABELS_AFTER_S + LABELS_SPREAD_S, len(events))
     due = script.events["tick"] + np.ceil(late_by / HOUR_S).astype(int)
     return with_labels(script, script.events["late"], due)
@@ -262,7 +266,8 @@ def facts(script: Script) -> Mapping[str, Any]:
     }
 
 
-def _script(events: pd.DataFrame, start: pd.Timestamp, tick_s: float, ticks: int) -> Script:
+def quiet(events: pd.DataFrame, start: pd.Timestamp, tick_s: float, ticks: int) -> Script:
+    """A script in which these events come, without labels, and nothing goes wrong."""
     return Script(
         start=start,
         tick_s=tick_s,
@@ -270,6 +275,8 @@ def _script(events: pd.DataFrame, start: pd.Timestamp, tick_s: float, ticks: int
         labels=pd.DataFrame({"flight_id": [], "late": [], "tick": []}),
         errors=np.zeros(ticks, dtype=bool),
         delay_s=np.zeros(ticks),
+        stray_errors=np.zeros(ticks, dtype=bool),
+        stray_delay_s=np.zeros(ticks),
         scraped=np.ones(ticks, dtype=bool),
     )
 

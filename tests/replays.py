@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sandbox.flights import RAW
-from sandbox.script import Script
+from sandbox.script import Script, quiet
 from sandbox.telemetry.remote_write import Batch, decode
 from sandbox.traffic import Answer, Exchange
 
@@ -37,16 +37,9 @@ def scripted(
     """The first flights there are, so many a tick; labels are flight, whether late, and tick."""
     events = flights.head(ticks * rows_per_tick)[[*RAW, "late"]]
     events = events.assign(tick=np.repeat(np.arange(ticks), rows_per_tick))
-    made = {
-        "start": START,
-        "tick_s": tick_s,
-        "events": events.reset_index(drop=True),
-        "labels": pd.DataFrame(list(labels), columns=["flight_id", "late", "tick"]),
-        "errors": np.zeros(ticks, dtype=bool),
-        "delay_s": np.zeros(ticks),
-        "scraped": np.ones(ticks, dtype=bool),
-    }
-    return Script(**{**made, **changed})
+    known = pd.DataFrame(list(labels), columns=["flight_id", "late", "tick"])
+    made = quiet(events.reset_index(drop=True), START, tick_s, ticks)
+    return replace(made, **{"labels": known, **changed})
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.faults import REPLICAS
-from sandbox.gateway import BUCKETS, Gateway
+from sandbox.gateway import BUCKETS, Gateway, Trouble
 from sandbox.telemetry.exposition import Exposition
 from sandbox.traffic import Exchange
 
@@ -37,7 +37,7 @@ def scraped(gateway: Gateway) -> dict[tuple[str, ...], float]:
     return found
 
 
-def asked(gateway: Gateway, times: int, **how: float) -> tuple[list[Exchange], int]:
+def asked(gateway: Gateway, times: int, **how: Trouble) -> tuple[list[Exchange], int]:
     """The exchanges, and how many of them the service knows about."""
     knows = itertools.count()
 
@@ -45,7 +45,7 @@ def asked(gateway: Gateway, times: int, **how: float) -> tuple[list[Exchange], i
         next(knows)
         return answered()
 
-    seen = [gateway.forward(ask, 3, **how) for _ in range(times)]  # type: ignore[arg-type]
+    seen = [gateway.forward(ask, 3, **how) for _ in range(times)]
     return seen, next(knows)
 
 
@@ -56,7 +56,7 @@ def test_an_answer_is_handed_on_as_it_is() -> None:
 
 def test_one_replica_of_all_errs_and_nobody_is_asked_then() -> None:
     gateway = Gateway(1)
-    seen, known = asked(gateway, ROUNDS * REPLICAS, erring=True)
+    seen, known = asked(gateway, ROUNDS * REPLICAS, last=Trouble(errs=True))
     assert known == ROUNDS * (REPLICAS - 1)
     bad = [number for number, exchange in enumerate(seen) if exchange.status == 502]
     assert len(bad) == ROUNDS
@@ -69,7 +69,7 @@ def test_one_replica_of_all_errs_and_nobody_is_asked_then() -> None:
 def test_replicas_keep_their_turns_while_one_errs_and_afterwards() -> None:
     gateway = Gateway(1)
     asked(gateway, 1)
-    seen, _ = asked(gateway, REPLICAS, erring=True)
+    seen, _ = asked(gateway, REPLICAS, last=Trouble(errs=True))
     assert [exchange.status for exchange in seen].index(502) == REPLICAS - 2
     seen, known = asked(gateway, REPLICAS)
     assert known == REPLICAS
@@ -78,7 +78,7 @@ def test_replicas_keep_their_turns_while_one_errs_and_afterwards() -> None:
 
 def test_what_is_counted_is_what_was_forwarded() -> None:
     gateway = Gateway(1)
-    asked(gateway, ROUNDS * REPLICAS, erring=True)
+    asked(gateway, ROUNDS * REPLICAS, last=Trouble(errs=True))
     for status in (500, 500, 422, None):
         gateway.forward(lambda status=status: answered(status), 3)
     seen = scraped(gateway)
@@ -90,7 +90,7 @@ def test_what_is_counted_is_what_was_forwarded() -> None:
 
 def test_a_slow_replica_shows_in_the_buckets_and_nowhere_else() -> None:
     gateway = Gateway(1)
-    asked(gateway, ROUNDS * REPLICAS, delay_s=1.0)
+    asked(gateway, ROUNDS * REPLICAS, last=Trouble(delay_s=1.0))
     seen = scraped(gateway)
     bucket = {key[-1]: value for key, value in seen.items() if key[0] == f"{SECONDS}_bucket"}
     # Three quarters as ever, far below a tenth of a second, the others a second later.
@@ -108,8 +108,8 @@ def test_the_machine_s_own_pace_does_not_show() -> None:
     assert scraped(gateway)[f"{SECONDS}_bucket", "200", str(BUCKETS[0])] == 20
 
 
-@pytest.mark.parametrize("how", [{}, {"erring": True}, {"delay_s": 0.8}])
-def test_what_it_reports_is_told_by_its_seed(how: dict[str, float]) -> None:
+@pytest.mark.parametrize("how", [{}, {"last": Trouble(errs=True)}, {"last": Trouble(delay_s=0.8)}])
+def test_what_it_reports_is_told_by_its_seed(how: dict[str, Trouble]) -> None:
     def report(seed: int) -> dict[tuple[str, ...], float]:
         gateway = Gateway(seed)
         asked(gateway, 40, **how)
@@ -151,3 +151,15 @@ def test_a_service_that_raises_is_not_counted() -> None:
     with pytest.raises(RuntimeError):
         gateway.forward(ask, 3)
     assert scraped(gateway) == {}
+
+
+def test_a_stray_request_goes_wrong_whichever_replica_gets_it() -> None:
+    gateway = Gateway(1)
+    for stray in (Trouble(errs=True), Trouble(delay_s=1.0)):
+        exchange = gateway.forward(answered, 3, stray=stray)
+        assert exchange.status == (502 if stray.errs else 200)
+    seen, known = asked(gateway, REPLICAS)
+    assert known == REPLICAS
+    bucket = {key[-1]: value for key, value in scraped(gateway).items() if "200" in key}
+    assert (bucket["0.3"], bucket["1.2"]) == (REPLICAS, REPLICAS + 1)
+    assert {exchange.status for exchange in seen} == {200}

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 DAY_S, HOUR_S = 86_400, 3_600
 BIAS_MAX, AUC_MIN = 0.12, 0.62
 # Three airlines told us in the second week of September.
-CUSTOMERS_D = 69
+CUSTOMERS_D = 28
 WEEKS = {
-    "real": "July to early September as it was: predictions, outcomes, and who was told",
-    "biased": "July, from some day on with more late flights than the model can know",
-    "unranked": "July, from some day on with a model that cannot tell flights apart",
-    "healthy": "Late August, had the model not collapsed; labels stop for three days",
+    "summer": "Summer as it was, with nothing wrong: predictions, outcomes, and who was told",
+    "real": "Late summer as it was: from the 20th of August on the model collapses",
+    "biased": "Summer, from some day on with more late flights than the model can know",
+    "unranked": "Summer, from some day on with a model that cannot tell flights apart",
+    "healthy": "Late summer, had the model not collapsed; labels stop for three days",
 }
 GAUGES = {
     "bias": ("prediction_bias_ratio", (-BIAS_MAX, BIAS_MAX)),
@@ -48,7 +49,7 @@ def pictures(evidence: Steps) -> list[Picture]:
         ),
         *(
             picture(
-                f"{name} as exported and as the labels say, in the ten weeks",
+                f"{name} as exported and as the labels say, in late summer as it was",
                 lambda figure, ours=ours: gauge(figure, evidence["real"], ours),
                 height_in=2.6,
                 width_in=HALF_IN,

@@ -27,46 +27,49 @@ TRUTH = Path(__file__).with_name("truth.yaml")
 TWICE = 0.4
 MOVED_WEEKS = [-3, -2, -1, 1, 2, 3]
 
-# The real one: quiet until the 20th of August, then it collapses by itself.
-REAL_FIRST_DAY, REAL_DAYS, REAL_ONSET_D = "2013-07-05", 67, 46
-# The days of that collapse, moved by as many weeks, with labels as the model expects them: an alert
-# by date fires in both or in neither. For some days no labels come.
-HEALTHY_FIRST_DAY, HEALTHY_DAYS = "2013-08-19", 22
-LATE_SUMMER = "late summer"
-STOP_AT_D, STOPS_FOR_D = (9, 12), 3
-# Weeks of July, the last two of which get other labels.
-BIASED_FIRST_DAY, BIASED_DAYS, BIASED_AT_D = "2013-07-01", 20, (8, 10)
-UNRANKED_FIRST_DAY, UNRANKED_DAYS, UNRANKED_AT_D = "2013-07-15", 22, (8, 9)
+# All weeks begin on a Monday, and their dates move alike. Each collapse has a twin in which nothing
+# goes wrong on the same days of the calendar, at the same age of the service: an alert by either
+# fires in both or in neither.
+SUMMER, SUMMER_DAYS = "2013-07-15", 28
+BIASED_DAYS, BIASED_AT_D = 22, (8, 10)
+UNRANKED_DAYS, UNRANKED_AT_D = 22, (8, 9)
+# The real one: from the 20th of August on it collapses by itself. In its twin, for some days no
+# labels come: before anything is wrong elsewhere, so that an alert by age is false in all others.
+LATE_SUMMER, LATE_SUMMER_DAYS, REAL_ONSET_D = "2013-08-12", 29, 8
+STOP_AT_D, STOPS_FOR_D = (4, 6), 3
 
 # A working day at the gateway.
 INCIDENT_TICK_S, INCIDENT_ROWS_PER_HOUR, INCIDENT_ROWS_PER_REQUEST = 120, 750, 6
 QUIET_MIN, QUIET_AFTER_MIN = (65, 85), 65
 BURN_MIN, LOST_MIN = 120, 40
+# Single requests that go wrong before anything else does: nobody should be called for them. Of the
+# errors the first one only makes the counter appear, and the second one moves it.
+STRAY_ERRORS_MIN, STRAY_DELAY_MIN = ((15, 25), (40, 50)), (28, 37)
 SLOWER_S = (0.6, 1.0, 2.0)
 INCIDENT_DATES = ("2013-07-08", "2013-11-24")
 
 
 def plan(stage: Stage) -> Plan:
-    """Two lanes of about the same length."""
-    return [
-        (
-            [Step("real", real), Step("unranked", unranked)],
-            [Step("incidents", incidents), Step("healthy", healthy), Step("biased", biased)],
-        ),
-        Step("diagnosis", diagnosed),
-    ]
+    """Two lanes of about the same length, in an order that nobody knows."""
+    lanes = (
+        [Step("real", real), Step("unranked", unranked), Step("summer", summer)],
+        [Step("incidents", incidents), Step("healthy", healthy), Step("biased", biased)],
+    )
+    for lane in lanes:
+        _chance(stage, f"order of {lane[0].name}").shuffle(lane)
+    return [lanes, Step("diagnosis", diagnosed)]
 
 
 def real(stage: Stage) -> dict[str, Any]:
-    """July to early September as it was."""
-    clean = _weeks(stage, "real", REAL_FIRST_DAY, REAL_DAYS, moved=LATE_SUMMER)
+    """Late summer as it was."""
+    clean = _weeks(stage, "real", LATE_SUMMER, LATE_SUMMER_DAYS)
     collapse = Onset("collapse", ("outcomes",), "fewer flights are late", REAL_ONSET_D * DAY_S)
     return _replayed(stage, "real", clean, quality.noted(collapse))
 
 
 def healthy(stage: Stage) -> dict[str, Any]:
-    """Late August, had the model not collapsed; for some days no labels come."""
-    clean = _weeks(stage, "healthy", HEALTHY_FIRST_DAY, HEALTHY_DAYS, moved=LATE_SUMMER)
+    """Late summer, had the model not collapsed; for some days no labels come."""
+    clean = _weeks(stage, "healthy", LATE_SUMMER, LATE_SUMMER_DAYS)
     start_s = _chance(stage, "healthy").randint(*STOP_AT_D) * DAY_S
     fine = Onset("healthy", ("outcomes",), "outcomes are as expected", 0.0)
     return _replayed(
@@ -78,16 +81,21 @@ def healthy(stage: Stage) -> dict[str, Any]:
     )
 
 
+def summer(stage: Stage) -> dict[str, Any]:
+    """Summer as it was, with nothing wrong."""
+    return _replayed(stage, "summer", _weeks(stage, "summer", SUMMER, SUMMER_DAYS))
+
+
 def biased(stage: Stage) -> dict[str, Any]:
-    """July, in which flights begin to be late more often than the model can know."""
-    clean = _weeks(stage, "biased", BIASED_FIRST_DAY, BIASED_DAYS)
+    """Summer, in which flights begin to be late more often than the model can know."""
+    clean = _weeks(stage, "biased", SUMMER, BIASED_DAYS)
     onset = _onset(stage, "biased", BIASED_AT_D, "more flights are late")
     return _replayed(stage, "biased", clean, _feigned(stage, clean, onset, _more_often))
 
 
 def unranked(stage: Stage) -> dict[str, Any]:
-    """July, in which the model stops telling flights apart while its mean stays right."""
-    clean = _weeks(stage, "unranked", UNRANKED_FIRST_DAY, UNRANKED_DAYS)
+    """Summer, in which the model stops telling flights apart while its mean stays right."""
+    clean = _weeks(stage, "unranked", SUMMER, UNRANKED_DAYS)
     onset = _onset(
         stage, "unranked", UNRANKED_AT_D, "any flight is as likely to be late as another"
     )
@@ -99,7 +107,11 @@ def incidents(stage: Stage) -> dict[str, Any]:
     chance = _chance(stage, "incidents")
     things = {"errs": BURN_MIN, "slows": BURN_MIN, "lost": LOST_MIN}
     order = chance.sample(sorted(things), len(things))
-    gone_wrong: list[Fault] = [quality.earlier_labels()]
+    gone_wrong: list[Fault] = [
+        quality.earlier_labels(),
+        *(faults.stray_error(at_s=chance.randint(*span) * 60.0) for span in STRAY_ERRORS_MIN),
+        faults.stray_delay(chance.choice(SLOWER_S), at_s=chance.randint(*STRAY_DELAY_MIN) * 60.0),
+    ]
     at_min = 0
     for thing in order:
         at_min += chance.randint(*QUIET_MIN)
@@ -161,20 +173,20 @@ def _all_alike(chances: NDArray[np.float64]) -> NDArray[np.float64]:
 def _replayed(stage: Stage, name: str, clean: Script, *gone_wrong: Fault) -> dict[str, Any]:
     """Weeks with what is ordinary: labels of earlier flights, and labels that come twice."""
     # What stops labels stops these as well: it comes last.
-    relabelled, *stopped = gone_wrong
+    relabelled, stopped = gone_wrong[:1], gone_wrong[1:]
     ordinary = (quality.earlier_labels(), faults.labels_twice(TWICE))
     return episodes.run(
         stage,
         name,
         clean,
-        faults.together(relabelled, *ordinary, *stopped),
+        faults.together(*relabelled, *ordinary, *stopped),
         ask=lambda server, recording: quality.measured(stage, server, recording),
     )
 
 
-def _weeks(stage: Stage, name: str, first_day: str, days: int, *, moved: str = "") -> Script:
-    """Weeks as they were flown, their dates moved; those of one name `moved` by as many weeks."""
-    weeks = _chance(stage, f"{moved or name}: weeks").choice(MOVED_WEEKS)
+def _weeks(stage: Stage, name: str, first_day: str, days: int) -> Script:
+    """Weeks as they were flown, their dates moved."""
+    weeks = _chance(stage, "weeks").choice(MOVED_WEEKS)
     seed = stage.variant.number(f"{name}: flights")
     return script.as_flown(stage.flights, first_day, days, seed=seed, weeks=weeks)
 

@@ -17,7 +17,7 @@ BURNT_FULL, BURNT_NOTHING = 0.04, 0.10
 LOST_FULL_MIN, LOST_NOTHING_MIN = 12, 20
 PAGES_END_MIN, LOST_ENDS_MIN, LABELS_END_MIN = 60, 20, 24 * 60
 VALUES_MAX = 100
-EPISODES = ("real", "healthy", "biased", "unranked", "incidents")
+EPISODES = ("summer", "real", "healthy", "biased", "unranked", "incidents")
 
 
 @check(points=10, competency="service levels")

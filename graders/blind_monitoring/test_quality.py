@@ -5,7 +5,7 @@ from sandbox.grading.alarms import band
 from sandbox.grading.statistics import percentile
 
 # Weeks in which labels were joined with what was served.
-WEEKS = ("real", "biased", "unranked")
+WEEKS = ("summer", "real", "biased", "unranked")
 BIAS, AUC = "prediction_bias_ratio", "prediction_auc_ratio"
 # Rounding, and a window that is a tick's labels off, are within this at 99 of 100 instants. Of what
 # is wrong: labels counted twice are within it at 30 to 43, a window of seven days at 60, everything

@@ -4,7 +4,8 @@ from sandbox.grading import guard
 from sandbox.grading.alarms import TICKET, alarms, band, clock, false_alarms
 
 DAY_S, HOUR_S = 86_400, 3_600
-WEEKS, DAYS = ("real", "healthy", "biased", "unranked"), ("incidents",)
+WEEKS = ("summer", "real", "healthy", "biased", "unranked")
+DAYS = ("incidents",)
 # What a fault that is over leaves behind may still be told for a while: labels that are back fill
 # windows of a day, and long windows of requests remember it.
 SETTLES_S = {**dict.fromkeys(WEEKS, 2 * DAY_S), **dict.fromkeys(DAYS, HOUR_S)}

@@ -75,7 +75,7 @@ def measured(stage: Stage, server: Prometheus, recording: Recording) -> dict[str
         `right`: share of predictions that are the champion's; `quality`: every six hours `at_s`,
         `labels` (distinct labelled flights so far), `bias` and `auc` over the last 5,000 of them
         (None before there are as many), and by metric what was `exported`; `problem` where a metric
-        has more than one series; `values`: of the last scrape, the labels with most values.
+        has more than one series; `values`: of all scrapes, the labels with most values.
     """
     script = recording.script
     served = episodes.served(recording)
@@ -135,9 +135,9 @@ def figures(script: Script, served: Any, ticks: list[int]) -> dict[str, list[Any
 
 
 def label_values(recording: Recording) -> list[dict[str, Any]]:
-    """The labels with most values in the last scrape: metric, label, number of values."""
+    """The labels with most values in all scrapes together: metric, label, number of values."""
     values: dict[tuple[str, str], set[str]] = {}
-    for series in recording.last_scrape:
+    for series in recording.series:
         labels = dict(series)
         metric = labels.pop(NAME)
         for label, value in labels.items():

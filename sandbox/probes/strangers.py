@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sandbox import flights
@@ -10,10 +11,10 @@ from sandbox.errors import SubmissionFault
 from sandbox.telemetry.exposition import Exposition
 from sandbox.telemetry.scraping import fetch, read
 from sandbox.telemetry.series import NAME
-from sandbox.traffic import Client
+from sandbox.traffic import ROWS_PER_REQUEST, Client, batches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sandbox.plan import Stage
     from sandbox.telemetry.series import Labels
@@ -30,30 +31,36 @@ def send(stage: Stage) -> dict[str, Any]:
     nobody knows.
 
     Returns:
-        `before` and `after`: how many series were exported after each; `grown`: the metrics that
-        have most more of them, with how many; `refused`: what is wrong with the first answer that
-        held no predictions for strangers, or nothing.
+        `before` and `after`: how many different series had been exported after each; `grown`: the
+        metrics that have most more of them, with how many; `refused`: what is wrong with the first
+        answer that held no predictions for strangers, or nothing.
     """
     client = Client(stage.stack.model.url)
     chance = random.Random(stage.variant.number("strangers"))  # noqa: S311 - no secret
     known = flights.records(stage.flights.sample(ROWS, random_state=chance.getrandbits(31)))
-    client.score_all(known)
-    before = _scraped(client)
-    strangers = client.score_all([{**record, **_stranger(record, chance)} for record in known])
-    refused = next((exchange.problem for exchange in strangers if exchange.problem), "")
-    after = _scraped(client)
-    grown = {
-        metric: count - _by_metric(before).get(metric, 0)
-        for metric, count in _by_metric(after).items()
-        if count > _by_metric(before).get(metric, 0)
-    }
-    most = sorted(grown.items(), key=lambda item: -item[1])[:METRICS_KEPT]
+    before, _ = _sent(client, known)
+    after, refused = _sent(client, [{**record, **_stranger(record, chance)} for record in known])
+    after |= before
+    grown = _by_metric(after) - _by_metric(before)
     return {
         "before": len(before),
         "after": len(after),
-        "grown": dict(most),
+        "grown": dict(grown.most_common(METRICS_KEPT)),
         "refused": refused,
     }
+
+
+def _sent(client: Client, records: Sequence[Mapping[str, Any]]) -> tuple[set[Labels], str]:
+    """Every series that was exported after any of the requests, and what was refused first.
+
+    Scraped each time: a label that is cleared and set anew is as expensive as one that stays.
+    """
+    exported: set[Labels] = set()
+    refused = ""
+    for part in batches(records, ROWS_PER_REQUEST):
+        refused = refused or next((seen.problem for seen in client.score_all(part)), "")
+        exported |= _scraped(client).keys()
+    return exported, refused
 
 
 def _stranger(record: Mapping[str, Any], chance: random.Random) -> dict[str, Any]:
@@ -78,9 +85,5 @@ def _scraped(client: Client) -> Mapping[Labels, float]:
     return samples
 
 
-def _by_metric(samples: Mapping[Labels, float]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for labels in samples:
-        name = dict(labels)[NAME]
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+def _by_metric(series: set[Labels]) -> Counter[str]:
+    return Counter(dict(labels)[NAME] for labels in series)

@@ -20,7 +20,7 @@ from sandbox.telemetry.exposition import SAMPLES_MAX, Exposition, UnreadableErro
 from sandbox.telemetry.series import NAME, STALE, Labels, series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sandbox.telemetry.remote_write import Batch
     from sandbox.traffic import Answer, Client
@@ -100,6 +100,11 @@ class Scraper:
         self._there: dict[Labels, float] = {}
         self._known = False
         self._reported = tuple(series(name, self._added) for name in _REPORTED)
+
+    @property
+    def series(self) -> Collection[Labels]:
+        """Every series that any scrape had, as stored."""
+        return self._stored.values()
 
     def scrape(self, at_ms: int, batch: Batch) -> str:
         """Scrape once: its samples go into the batch.

@@ -115,14 +115,14 @@ def test_figures_are_those_of_the_last_distinct_labels(weeks: Script) -> None:
 
 def test_the_labels_with_most_values_come_first(weeks: Script) -> None:
     recording = Recording(weeks)
-    recording.last_scrape = {
-        (("__name__", "requests_total"), ("flight_id", f"F{number}"), ("status", "200")): 1.0
+    recording.series = [
+        (("__name__", "requests_total"), ("flight_id", f"F{number}"), ("status", "200"))
         for number in range(7)
-    } | {
+    ] + [
         # Bounds of a histogram are no values of a label.
-        (("__name__", "seconds_bucket"), ("le", str(bound))): 1.0
+        (("__name__", "seconds_bucket"), ("le", str(bound)))
         for bound in range(9)
-    }
+    ]
     assert quality.label_values(recording)[:2] == [
         {"metric": "requests_total", "label": "flight_id", "values": 7},
         {"metric": "requests_total", "label": "status", "values": 1},

@@ -134,13 +134,26 @@ def test_the_metrics_that_grew_most_are_named(
                 "".join(
                     f'grown_{metric}{{n="{n}"}} 1\n'
                     for metric in range(9)
-                    for n in range(1 + (rounds - 1) * metric)
+                    for n in range(1 + max(0, rounds - 1) * metric)
                 )
             )
 
     seen = sent(stage, Growing(), monkeypatch)
     assert seen["grown"] == {f"grown_{n}": n for n in (8, 7, 6, 5, 4)}
     assert (seen["before"], seen["after"]) == (9, 45)
+
+
+def test_a_label_that_is_cleared_and_set_anew_counts_with_each_value(
+    stage: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(Counting):
+        def score_all(self, records: Sequence[dict[str, Any]]) -> list[Exchange]:
+            self.values.clear()
+            return super().score_all(records)
+
+    service = Forgetful()
+    service.column = "flight_id"
+    assert sent(stage, service, monkeypatch)["grown"] == {"seen": ROWS}
 
 
 @pytest.mark.parametrize("when", [1, 2])

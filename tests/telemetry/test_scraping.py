@@ -187,6 +187,13 @@ def test_the_last_scrape_that_succeeded_is_kept(service: Service, scraper: Scrap
     assert dict(scraper.last) == {stored("a"): 1.0, stored("b"): 2.0}
 
 
+def test_series_that_came_and_went_are_remembered(service: Service, scraper: Scraper) -> None:
+    for number in range(3):
+        service.answer = said(f'm{{id="{number}"}} 1\n')
+        scraped(scraper)
+    assert set(scraper.series) == {stored("m", id=str(number)) for number in range(3)}
+
+
 @contextmanager
 def mounted() -> Iterator[Client]:
     """A service whose metrics are an application mounted at /metrics."""

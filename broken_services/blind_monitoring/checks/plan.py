@@ -20,6 +20,8 @@ INCIDENTS_AT, HOURS, TICK_S = "2013-07-16 08:00", 5.75, 120
 ROWS_PER_HOUR, ROWS_PER_REQUEST = 700, 6
 ERRS, SLOWS, LOST = (0.75, 2.0), (3.0, 4.25), (5.0, 5.5)
 SLOWER_S = 1.0
+# Single requests that go wrong, as they do now and then.
+STRAY_ERROR, STRAY_DELAY = 0.3, 0.5
 
 
 def plan(stage: Stage) -> Plan:
@@ -73,6 +75,8 @@ def half_a_day(stage: Stage) -> dict[str, Any]:
         clean,
         faults.together(
             quality.earlier_labels(),
+            faults.stray_error(at_s=STRAY_ERROR * HOUR_S),
+            faults.stray_delay(SLOWER_S, at_s=STRAY_DELAY * HOUR_S),
             faults.replica_errs(**span(ERRS)),
             faults.replica_slows(SLOWER_S, **span(SLOWS)),
             faults.scrape_lost(**span(LOST)),
