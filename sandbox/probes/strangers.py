@@ -11,7 +11,7 @@ from sandbox.errors import SubmissionFault
 from sandbox.telemetry.exposition import Exposition
 from sandbox.telemetry.scraping import fetch, read
 from sandbox.telemetry.series import NAME
-from sandbox.traffic import ROWS_PER_REQUEST, Client, batches
+from sandbox.traffic import Client, batches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sandbox.telemetry.series import Labels
 
 ROWS = 1_200
+# Few, so that a label which takes a new value with each request shows like one with each row.
+ROWS_PER_REQUEST = 10
 METRICS_KEPT = 5
 # Readings that no other flight has; together, or a dew point could be above the temperature.
 SHIFTED = ("temp", "dewp", "pressure")
