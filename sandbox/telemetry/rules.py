@@ -256,8 +256,6 @@ def _outcome(rule: Rule, below: Sequence[Rule], run: _Run) -> RuleOutcome:
 def _refuse(rule: Rule, below: Sequence[Rule]) -> None:
     """Refuse what cannot be evaluated as a running Prometheus would."""
     for name, value in rule.labels.items():
-        if name == "severity" and "{{" in value:
-            raise _RefusedError("the label severity is a template; who is woken has to be fixed")
         if "{{" in _TEMPLATE.sub("", value):
             raise _RefusedError(
                 f"the label {name} is a template other than {{{{ $labels.name }}}}: {value[:60]}"

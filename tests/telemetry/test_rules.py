@@ -153,17 +153,19 @@ def test_labels_of_a_series_may_be_put_into_labels(prometheus: Prometheus) -> No
     assert firing.labels == {"feature": "temp", "where": "temp-", "of": "temp"}
 
 
-@pytest.mark.parametrize(
-    ("labels", "said"),
-    [
-        ({"severity": "{{ $labels.severity }}"}, "the label severity is a template"),
-        ({"seen": "{{ $value }}"}, "the label seen is a template other than {{ $labels.name }}"),
-    ],
-)
-def test_other_templates_in_labels_are_refused(
-    prometheus: Prometheus, labels: Mapping[str, str], said: str
-) -> None:
-    assert said in problem(prometheus, alert("vector(1)", labels=labels))
+def test_the_expression_may_say_whom_an_alert_wakes(prometheus: Prometheus) -> None:
+    push(prometheus, "drift", [9] * 10, feature="temp")
+    expression = 'label_replace(drift > 5, "urgency", "page", "", "")'
+    [outcome] = evaluate(
+        prometheus, alert(expression, labels={"severity": "{{ $labels.urgency }}"})
+    )
+    [firing] = outcome.firings
+    assert firing.labels["severity"] == "page"
+
+
+def test_other_templates_in_labels_are_refused(prometheus: Prometheus) -> None:
+    said = "the label seen is a template other than {{ $labels.name }}"
+    assert said in problem(prometheus, alert("vector(1)", labels={"seen": "{{ $value }}"}))
 
 
 # -- what is written back
