@@ -3,6 +3,7 @@ SCENARIO ?= skewed_preprocessing
 SEED ?=
 WORKSPACE ?=
 SUBMISSION ?=
+CANDIDATE ?=
 RUNTIME ?= process
 VERSION ?= v2
 ARGS ?=
@@ -19,7 +20,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup start status logs release check submit stop grade regrade prove test lint format bench lock clean doctor list
+.PHONY: help setup start status logs release check submit stop kit grade regrade prove test lint format bench lock clean doctor list
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +61,11 @@ submit: setup ## pack your workspace into submissions/
 stop: setup ## stop everything that start started
 	@$(SANDBOX) stop $(ARGS)
 
+kit: setup ## make what to hand to a candidate: SCENARIO=, CANDIDATE=, the secret in SANDBOX_SECRET
+	@$(SANDBOX) kit $(SCENARIO) $(if $(CANDIDATE),--candidate $(CANDIDATE)) $(ARGS)
+
 grade: setup ## grade the last submission, or SUBMISSION=archive or folder
-	@$(SANDBOX) grade $(SUBMISSION) $(if $(SEED),--seed $(SEED)) --runtime $(RUNTIME) $(ARGS)
+	@$(SANDBOX) grade $(SUBMISSION) $(if $(SEED),--seed $(SEED)) $(if $(CANDIDATE),--candidate $(CANDIDATE)) --runtime $(RUNTIME) $(ARGS)
 
 regrade: setup ## grade again from evidence alone: ARGS=results/<id>
 	@$(SANDBOX) regrade $(ARGS)

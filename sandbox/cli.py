@@ -1,7 +1,7 @@
 """The `sandbox` command: arguments and exit statuses, no logic.
 
-Exit status: 0 done (graded), 1 graded but below `--fail-under` or a check failed, 2 wrong usage,
-3 ungradable: the harness's fault.
+Exit status: 0 done (graded), 1 graded but below `--fail-under`, a check failed or results do not
+verify, 2 wrong usage, 3 ungradable: the harness's fault.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox import paths
+from sandbox import integrity, paths
 from sandbox.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from rich.console import Console
@@ -34,8 +34,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+for command in (integrity.keygen, integrity.sign, integrity.verify):
+    app.command()(command)
+
 WorkspaceOption = Annotated[
     Path | None, typer.Option("--workspace", help="The workspace folder; work/<scenario> if one.")
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="Any of json, junit, summary, html; json is always written.")
+]
+SecretOption = Annotated[
+    Path | None,
+    typer.Option(help="File with the hiring team's secret; SANDBOX_SECRET if missing."),
 ]
 RuntimeOption = Annotated[str, typer.Option("--runtime", help="Where services run.")]
 
@@ -84,7 +94,8 @@ def start(
     folder = (workspace or paths.WORK / scenario).resolve()
     if session.running_on(folder) is None:  # refuses before anything is made
         typer.echo("Starting ... (the first time, the champion is trained as well)")
-    made = welcome.ensure_workspace(scenario, seed, folder, DEFAULT_SEED)
+    # A kit brings its workspace along.
+    made = welcome.ensure_workspace(scenario, seed, folder, DEFAULT_SEED) or session.first()
     state = session.start(folder, runtime)
     welcome.greet(_console(), state, new=made)
 
@@ -190,10 +201,32 @@ def stop() -> None:
 
 
 @app.command()
+def kit(
+    scenario: Annotated[str, typer.Argument(help="Which take-home, see `sandbox list`.")],
+    candidate: Annotated[str, typer.Option(help="Whom it is for: an ID, not twice the same.")],
+    secret_file: SecretOption = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the archive goes; kits/ if missing.")
+    ] = None,
+) -> None:
+    """Make the archive to hand to a candidate: a broken workspace, its checks and the harness."""
+    from sandbox import identity  # noqa: PLC0415
+
+    _needs_repository()
+    key = identity.required_key(identity.read_key(secret_file))
+    from sandbox import kit as kits  # noqa: PLC0415 - pandas, once all else is right
+
+    archive = kits.make(scenario, candidate, key, folder or paths.KITS)
+    typer.echo(f"Written: {_relative(archive)}")
+    typer.echo(f"Grade what comes back with the same secret: --candidate {candidate}")
+
+
+@app.command()
 def grade(
     submission: Annotated[
         Path | None, typer.Argument(help="Archive or workspace; the last submission if missing.")
     ] = None,
+    *,
     runtime: RuntimeOption = "process",
     fail_under: Annotated[
         float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
@@ -204,10 +237,18 @@ def grade(
     seed: Annotated[
         str | None, typer.Option(help="The seed that was handed out; another is refused.")
     ] = None,
+    candidate: Annotated[
+        str | None, typer.Option(help="Whose kit it is from; another's is refused.")
+    ] = None,
+    secret_file: SecretOption = None,
+    format_: FormatOption = "json,junit,html",
 ) -> None:
     """Run the hidden plan and the graders on a submission, and write scorecard and report."""
-    from sandbox import assessment, progress  # noqa: PLC0415
+    from sandbox import assessment, identity, progress  # noqa: PLC0415
+    from sandbox.report.formats import read_formats, told  # noqa: PLC0415
 
+    formats = read_formats(format_)
+    key = identity.read_key(secret_file)
     path = submission or _last_submission()
     if not path.exists():
         raise UsageError(expected="an archive or a workspace folder", seen=f"nothing at {path}")
@@ -215,10 +256,18 @@ def grade(
     typer.echo(f"Grading {path} ...")
     _tell_isolation(runtime)
     with progress.bars(_console()) as shown:
-        card = assessment.assess(path, folder, runtime=runtime, seed=seed, progress=shown)
+        card = assessment.assess(
+            path,
+            folder,
+            runtime=runtime,
+            seed=seed,
+            key=key,
+            candidate=candidate,
+            progress=shown,
+        )
     typer.echo(f"{card.title}, seed {card.seed}")
-    report = assessment.publish(card, folder)
-    _finish(card, fail_under, f"Report: {_relative(report)}")
+    written = assessment.publish(card, folder, formats)
+    _finish(card, fail_under, told(_relative(folder), written, formats))
 
 
 @app.command()
@@ -227,16 +276,17 @@ def regrade(
     fail_under: Annotated[
         float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
     ] = 0,
-    report: Annotated[bool, typer.Option(help="Also write the report anew.")] = False,
+    report: Annotated[bool, typer.Option(help="The same as html among the formats.")] = False,
+    format_: FormatOption = "json,junit",
 ) -> None:
     """Grade again from evidence alone."""
     from sandbox import assessment  # noqa: PLC0415
+    from sandbox.report.formats import read_formats, told  # noqa: PLC0415
 
+    formats = read_formats(f"{format_},html" if report else format_)
     card = assessment.judge(results)
-    if report:
-        assessment.publish(card, results)
-    written = results / (assessment.REPORT if report else assessment.SCORECARD)
-    _finish(card, fail_under, f"Written: {_relative(written)}")
+    written = assessment.publish(card, results, formats)
+    _finish(card, fail_under, told(_relative(results), written, formats))
 
 
 @app.command()
@@ -247,6 +297,7 @@ def prove(
     runtime: RuntimeOption = "process",
 ) -> None:
     """Grade every attempt and compare with what it has to earn."""
+    _needs_repository()
     from sandbox import prove as proof  # noqa: PLC0415
     from sandbox import scenario as scenarios  # noqa: PLC0415
 
@@ -299,6 +350,16 @@ def clean(
 
     for line in upkeep.sweep(cache=cache):
         typer.echo(line)
+
+
+def _needs_repository() -> None:
+    """Refuse where there are no graders: in a kit, which lacks the rest of it, too."""
+    if not paths.GRADERS.is_dir():
+        raise UsageError(
+            expected=f"the hiring team's repository, with graders at {paths.GRADERS}",
+            seen="none",
+            hint="a candidate has `sandbox check`",
+        )
 
 
 def _tell_isolation(runtime: str) -> None:
@@ -357,11 +418,12 @@ def _relative(path: Path) -> Path:
     return path.resolve().relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _finish(card: Scorecard, fail_under: float, where: str) -> None:
+def _finish(card: Scorecard, fail_under: float, told: Iterable[str]) -> None:
     from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
 
     print_scorecard(card, _console())
-    typer.echo(where)
+    for line in told:
+        typer.echo(line)
     if not card.gradable:
         raise typer.Exit(UNGRADABLE)
     if card.points < fail_under:

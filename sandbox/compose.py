@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TICKET = "TICKET.md"
 DATA = "data"
+# What a kit has instead of all that a workspace is made from.
+WORKSPACE = "workspace"
 # A scenario's own data: a function `write(folder, variant)`.
 OWN_DATA = "data.py"
 _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -46,6 +48,10 @@ def compose(scenario: Scenario, variant: Variant, destination: Path) -> Path:
             seen="some",
             hint="choose another WORKSPACE=, or move that one away",
         )
+    if scenario.handed_out is not None:
+        # In a kit, and with its mark.
+        finished = scenario.handed_out / WORKSPACE
+        return shutil.copytree(finished, destination, dirs_exist_ok=True)
     compose_healthy(destination)
     for path in scenario.removes:
         (destination / path).unlink()
@@ -58,7 +64,7 @@ def compose(scenario: Scenario, variant: Variant, destination: Path) -> Path:
         made.write(destination / DATA, variant)
     mark = WorkspaceMark(
         scenario=scenario.name,
-        seed=variant.seed,
+        seed=variant.marked,
         protected=scenario.protected,
         digests=file_digests(destination),
     )

@@ -138,11 +138,11 @@ def label(kind: Kind, airport: str | None) -> str:
     return f"{kind}-{airport}" if airport else str(kind)
 
 
-def champion_folder(registry_folder: Path) -> Path:
-    """The artifacts of version 1, in a registry made by `releases` or `catalogue`.
+def version_folder(registry_folder: Path, version: int = FIRST_VERSION) -> Path:
+    """The artifacts of a version, in a registry as this module makes them.
 
     Raises:
-        HarnessFault: it is something else.
+        HarnessFault: it is something else, or has no such version.
     """
     database = registry_folder / "registry.db"
     query = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
@@ -150,11 +150,11 @@ def champion_folder(registry_folder: Path) -> Path:
         with contextlib.closing(
             sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
         ) as opened:
-            found = opened.execute(query, (registry.MODEL, FIRST_VERSION)).fetchone()
+            found = opened.execute(query, (registry.MODEL, version)).fetchone()
     except sqlite3.Error as error:
         raise HarnessFault(expected=f"a registry at {database}", seen=str(error)) from error
     if found is None:
-        raise HarnessFault(expected=f"version {FIRST_VERSION} in {database}", seen="none")
+        raise HarnessFault(expected=f"version {version} in {database}", seen="none")
     return registry_folder / "artifacts" / str(found[0]).removeprefix(_ARTIFACTS)
 
 

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
+_CHECKOUT = Path(__file__).resolve().parent.parent
+# A kit's commands are typed in the kit's folder. There the package comes from a wheel, and this
+# folder has what a candidate may have of the rest, at the same places (`kit/making.py`).
+HARNESS = "harness"
+ROOT = _CHECKOUT if (_CHECKOUT / "broken_services").is_dir() else Path.cwd() / HARNESS
 SERVICES = ROOT / "broken_services"
 GRADERS = ROOT / "graders"
 HEALTHY = SERVICES / "flight_delay"
@@ -23,6 +27,7 @@ RUNS = STATE / "runs"
 WORK = Path.cwd() / "work"
 RESULTS = Path.cwd() / "results"
 SUBMISSIONS = Path.cwd() / "submissions"
+KITS = Path.cwd() / "kits"
 
 
 @contextlib.contextmanager
@@ -47,8 +52,13 @@ def abandoned() -> list[Path]:
         path
         for place in places
         for path in place.glob("mlops-sandbox-*")
-        if not _alive(path.name.split("-")[2])
+        if is_abandoned(path.name)
     ]
+
+
+def is_abandoned(name: str) -> bool:
+    """Whether something named with a `run_prefix` belongs to a process that is gone."""
+    return not _alive(name.split("-")[2])
 
 
 def _alive(pid: str) -> bool:

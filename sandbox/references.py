@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# The modules of the healthy pipeline that references come from.
+PIPELINE = ("features", "estimator")
+
+
 class Preprocess(Protocol):
     """Raw flights and what the model learned about categories, to features."""
 
@@ -54,7 +58,7 @@ class Reference:
 
 def champion(registry_folder: Path) -> Reference:
     """The champion of a registry made by `models.releases`."""
-    folder = models.champion_folder(registry_folder)
+    folder = models.version_folder(registry_folder)
     metadata = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))["metadata"]
     features = pipeline_module("features")
     return Reference(

@@ -13,6 +13,7 @@ from sandbox import paths
 from sandbox.errors import UsageError
 
 FILE = "scenario.yaml"
+HANDED_OUT = "handed_out"
 
 
 class Strict(BaseModel):
@@ -127,6 +128,14 @@ class Scenario(Strict):
     folder: Path
 
     @property
+    def handed_out(self) -> Path | None:
+        """In a kit, the folder of what is finished there: `workspace/`, and `registry/` with the
+        trained releases. None where both are made from the healthy service.
+        """
+        folder = self.folder / HANDED_OUT
+        return folder if folder.is_dir() else None
+
+    @property
     def manifest(self) -> str | None:
         """The manifest in the workspace that releases go through; None where there is none."""
         return None if self.releases is None else self.releases.manifest
@@ -153,7 +162,7 @@ def load(name: str) -> Scenario:
         raise UsageError(
             expected=f"a scenario, one of: {', '.join(names())}",
             seen=repr(name),
-            hint="run `sandbox list` to see what each is about",
+            hint="run `sandbox list` to see what each is about, in the folder with the Makefile",
         )
     return read(folder / FILE)
 

@@ -191,6 +191,11 @@ def running_on(workspace: Path) -> State | None:
     return state
 
 
+def first() -> bool:
+    """Whether nothing has ever run here."""
+    return not FOLDER.exists()
+
+
 def start(workspace: Path, runtime: str) -> State:
     """Start the supervisor for a workspace, or find the one that runs it already.
 

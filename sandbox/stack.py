@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # How often the service asks the registry who is champion.
 POLL_S = 0.5
+# What a kit has instead of all that models are trained with.
+REGISTRY = "registry"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def running_stack(
 
 def trained(scenario: Scenario) -> Path:
     """The trained registry that a scenario begins with; every stack gets a copy."""
+    if scenario.handed_out is not None:
+        return scenario.handed_out / REGISTRY
     begins_with = scenario.releases
     if begins_with is None:
         return models.releases()

@@ -29,18 +29,25 @@ class Variant:
         scenario: the scenario's name.
         seed: any text.
         parameters: value by parameter.
+        label: what stands for a seed that has to stay secret; empty for the others.
     """
 
     scenario: str
     seed: str
     parameters: Mapping[str, Value]
+    label: str = ""
+
+    @property
+    def marked(self) -> str:
+        """What the workspace says about itself: the seed, or the label that stands for it."""
+        return self.label or self.seed
 
     def number(self, purpose: str) -> int:
         """A 32-bit seed for one purpose, the same whenever scenario and seed are."""
         return _number(self.scenario, self.seed, purpose)
 
 
-def choose(scenario: Scenario, seed: str) -> Variant:
+def choose(scenario: Scenario, seed: str, label: str = "") -> Variant:
     """Draw every parameter, each from its own stream: adding one leaves the others alone."""
     parameters: dict[str, Value] = {}
     for name, space in scenario.variant.items():
@@ -51,7 +58,7 @@ def choose(scenario: Scenario, seed: str) -> Variant:
             if isinstance(space, Choice)
             else stream.randint(space.low, space.high)
         )
-    return Variant(scenario.name, seed, parameters)
+    return Variant(scenario.name, seed, parameters, label)
 
 
 def _number(*parts: str) -> int:

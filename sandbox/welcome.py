@@ -48,9 +48,9 @@ def ensure_workspace(scenario: str, seed: str | None, folder: Path, default_seed
                 hint="choose another WORKSPACE=",
             )
         return False
-    from sandbox import compose, variant  # noqa: PLC0415 - pandas, only where one is made
+    from sandbox import compose, identity  # noqa: PLC0415 - pandas, only where one is made
 
-    compose.compose(setting, variant.choose(setting, seed or default_seed), folder)
+    compose.compose(setting, identity.variant_of(setting, seed or default_seed), folder)
     return True
 
 

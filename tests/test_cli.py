@@ -123,6 +123,10 @@ def test_grading_ends_with_files_and_a_status(tmp_path: Path) -> None:
 
     said = type_(tmp_path, "regrade", str(results), "--fail-under", "24", status=0)
     assert "24 / 100" in said
+    said = type_(tmp_path, "regrade", str(results), "--format", "summary", status=0)
+    assert "scorecard.json is written always" in said
+    assert "Of the grade before this one: junit.xml, report.html" in said
+    assert (results / "summary.md").read_text().startswith("# 24 of 100 points\n")
 
     evidence = results / "evidence/parity.json"
     evidence.write_text(evidence.read_text().replace("0.1", "0.2", 1))

@@ -29,7 +29,7 @@ from sandbox.workspace import IGNORED_NAMES
 
 ROOT = paths.ROOT
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-GUIDES = ("architecture", "authoring", "candidate", "grader", "security")
+GUIDES = ("architecture", "authoring", "candidate", "ci", "grader", "security")
 SCENARIOS = scenario.names()
 EACH_DOC = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 EACH_SCENARIO = pytest.mark.parametrize("name", SCENARIOS)
@@ -487,7 +487,7 @@ def test_named_files_exist(path: Path) -> None:
     named = {
         span
         for span in SPAN.findall(FENCED.sub("", path.read_text("utf-8")))
-        if re.fullmatch(r"(sandbox|broken_services|graders|tests|docs|\.ci)/[\w./-]*", span)
+        if re.fullmatch(r"(sandbox|broken_services|graders|tests|docs|\.?ci)/[\w./-]*", span)
     }
     # A path that every workspace has is not one of the repository.
     inside = {"tests/test_parity.py"}

@@ -93,7 +93,7 @@ def in_windows(production: pd.DataFrame, values: NDArray[np.float64]) -> NDArray
 
 
 def test_the_catalogue_holds_the_champion_that_every_stack_starts_with() -> None:
-    folders = [models.champion_folder(made()) for made in (models.releases, models.catalogue)]
+    folders = [models.version_folder(made()) for made in (models.releases, models.catalogue)]
     one, other = ((folder / "model.lgb").read_bytes() for folder in folders)
     assert one == other
 
@@ -104,13 +104,13 @@ def test_the_catalogue_is_made_once() -> None:
 
 def test_a_folder_without_a_champion_is_ours(tmp_path: Path) -> None:
     with pytest.raises(HarnessFault, match="a registry at"):
-        models.champion_folder(tmp_path)
+        models.version_folder(tmp_path)
     copy = shutil.copytree(models.releases(), tmp_path / "registry")
     with closing(sqlite3.connect(copy / "registry.db")) as database:
         database.execute("DELETE FROM model_versions")
         database.commit()
     with pytest.raises(HarnessFault, match=r"version 1 in .*registry\.db; saw none"):
-        models.champion_folder(copy)
+        models.version_folder(copy)
 
 
 def test_an_airport_that_no_release_is_about_is_ours() -> None:
@@ -127,8 +127,8 @@ def test_prepared_releases_are_versions_already() -> None:
     assert models.release_folder(Kind.SHIFTED).parent.name in versions[1][1]
     assert champions == [(2,)]
     assert (
-        models.champion_folder(folder).parts[-2:]
-        == (models.champion_folder(models.releases()).parts[-2:])
+        models.version_folder(folder).parts[-2:]
+        == (models.version_folder(models.releases()).parts[-2:])
     )
 
 

@@ -58,13 +58,16 @@ _AS_FIRST = (Kind.SLOW, Kind.SLOW_TO_LOAD)
 _API = "/api/2.0/mlflow"
 
 
-def reference(kind: Kind, first: Reference, airport: str = "LGA") -> Reference:
-    """A release of the catalogue as the harness holds it.
+def reference(
+    kind: Kind, first: Reference, airport: str = "LGA", folder: Path | None = None
+) -> Reference:
+    """A release as the harness holds it.
 
     Args:
         kind: of the release.
         first: version 1.
         airport: as for `models.register`.
+        folder: where its artifacts are; in the catalogue unless given.
 
     Raises:
         HarnessFault: what it predicts is not known here.
@@ -74,7 +77,7 @@ def reference(kind: Kind, first: Reference, airport: str = "LGA") -> Reference:
     if kind not in {*_OWN_BOOSTER, Kind.SHIFTED}:
         known = (*_AS_FIRST, *_OWN_BOOSTER, Kind.SHIFTED)
         raise HarnessFault(expected=f"one of {', '.join(known)}", seen=kind)
-    folder = models.release_folder(kind, airport)
+    folder = folder or models.release_folder(kind, airport)
     if kind == Kind.SHIFTED:
         return replace(first, booster=cast("lightgbm.Booster", _shifted(folder)))
     metadata = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))["metadata"]

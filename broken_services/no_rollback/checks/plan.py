@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import diagnosis, registry
+from sandbox import diagnosis, models, registry
 from sandbox.models import Kind
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import rollbacks
@@ -27,7 +27,10 @@ def roll_back(stage: Stage) -> dict[str, Any]:
     """Back to version 1 with the command, then forward to version 2 with the alias."""
     departure = stage.flights["departure"].dt.strftime("%Y-%m-%d")
     public = stage.flights[departure.between(FIRST_DAY, LAST_DAY)]
-    held = {"1": stage.champion, "2": rollbacks.reference(Kind.SHIFTED, stage.champion)}
+    # Of the registry that is there, and not of the catalogue of releases: a kit has none.
+    second = models.version_folder(stage.releases, 2)
+    shifted = rollbacks.reference(Kind.SHIFTED, stage.champion, folder=second)
+    held = {"1": stage.champion, "2": shifted}
     questions = rollbacks.Questions.about(public.sample(ROWS, random_state=1), held)
     stack = stage.stack
     with rollbacks.Traffic(stack.model.url, questions) as traffic:
