@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sandbox.evidence import Evidence
 
 LOCAL = ZoneInfo("America/New_York")
-ALARMS_SHOWN = 6
+ALARMS_SHOWN = 12
 # Labels that every series has.
 ALWAYS = ("job", "instance", "track", "version", "severity")
 
@@ -32,11 +33,12 @@ def print_timelines(console: Console, evidence: Evidence) -> None:
     where there was no episode.
     """
     records = [evidence.record(step) for step in evidence.steps]
-    episodes = [r for r in records if r.outcome is Outcome.RECORDED and "alerts" in r.data]
-    for record in episodes:
-        console.print(timeline(record.step.replace("_", " "), record.data))
+    replayed = [r for r in records if r.outcome is Outcome.RECORDED and "alerts" in r.data]
+    episodes = [(record.step.replace("_", " "), record.data) for record in replayed]
+    for name, episode in episodes:
+        console.print(timeline(name, episode))
         console.print()
-    if lines := silent([record.data for record in episodes]):
+    if lines := silent(episodes):
         console.print(Text("Alerts that fired nowhere", "bold"))
         for line in lines:
             # Not wrapped where it is piped: it may be looked for.
@@ -44,22 +46,33 @@ def print_timelines(console: Console, evidence: Evidence) -> None:
         console.print()
 
 
-def silent(episodes: Sequence[Mapping[str, Any]]) -> list[Text]:
+def silent(episodes: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Text]:
     """Alerts that fired in none of the episodes, each with the reason: the one of an episode in
-    which something went unnoticed, if there is any.
+    which something went unnoticed, if there is any. What is true at one scrape interval need not be
+    at another: there is one reason for each.
+
+    Args:
+        episodes: name and data of each.
     """
 
     def unnoticed(episode: Mapping[str, Any]) -> bool:
         return any(first_alarm(episode, fault) is None for fault in episode["faults"])
 
-    reasons: dict[str, str] = {}
-    fired = {alarm.alert for episode in episodes for alarm in alarms(episode)}
-    for episode in sorted(episodes, key=lambda e: (not unnoticed(e), not e["faults"])):
+    reasons: dict[tuple[str, float], tuple[str, str]] = {}
+    fired = {alarm.alert for _, episode in episodes for alarm in alarms(episode)}
+    for name, episode in sorted(
+        episodes, key=lambda each: (not unnoticed(each[1]), not each[1]["faults"])
+    ):
         for rule in episode["alerts"]["rules"]:
             if rule["alert"] not in fired:
                 why = rule["why"] or f"{rule['alert']}: {rule['problem']}"
-                reasons.setdefault(rule["alert"], why)
-    return [Text.assemble(("silent  ", "dim"), _said(why)) for why in reasons.values()]
+                reasons.setdefault((rule["alert"], episode["tick_s"]), (name, why))
+    several = len({tick_s for _, tick_s in reasons}) > 1
+    order = list(dict.fromkeys(alert for alert, _ in reasons))
+    return [
+        Text.assemble(("silent  ", "dim"), (f"{name}: " if several else "", "dim"), _said(why))
+        for _, (name, why) in sorted(reasons.items(), key=lambda item: order.index(item[0][0]))
+    ]
 
 
 def timeline(name: str, episode: Mapping[str, Any]) -> Table:
@@ -72,7 +85,7 @@ def timeline(name: str, episode: Mapping[str, Any]) -> Table:
     lasts = f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.0f} hours"  # noqa: PLR2004
     table.add_row("", Text.assemble((name, "bold"), f", {start:%a %d %b %H:%M}, {lasts}"))
     for at, line in sorted(_events(episode), key=lambda entry: entry[0]):
-        table.add_row(Text(clock(at), "dim"), line)
+        table.add_row(Text(clock(at) if math.isfinite(at) else "", "dim"), line)
     if problem := episode["alerts"]["problem"]:
         table.add_row("", Text(f"no alert was evaluated: {_said(problem)}", "red"))
     if failed := episode["scrapes"]["failed"]:
@@ -95,12 +108,14 @@ def _events(episode: Mapping[str, Any]) -> Iterator[tuple[float, Text]]:
     together: dict[tuple[str, float, bool], list[Alarm]] = {}
     for alarm in alarms(episode):
         together.setdefault((alarm.alert, alarm.start_s, alarm in wrong), []).append(alarm)
-    for number, ((alert, at, is_false), same) in enumerate(together.items()):
-        if number < ALARMS_SHOWN:
-            yield at, _alarm_line(alert, same, is_false)
+    # Those that tell of a fault come first: without them a fault would look unnoticed.
+    telling = [first_alarm(episode, fault) for fault in episode["faults"]]
+    ordered = sorted(together.items(), key=lambda item: not any(a in telling for a in item[1]))
+    for (alert, at, is_false), same in ordered[:ALARMS_SHOWN]:
+        yield at, _alarm_line(alert, same, is_false)
     if len(together) > ALARMS_SHOWN:
-        last = (episode["ticks"] - 1) * episode["tick_s"]
-        yield last, Text(f"and {count(len(together) - ALARMS_SHOWN, 'alarm')} more", "dim")
+        more = count(len(together) - ALARMS_SHOWN, "alarm")
+        yield math.inf, Text(f"and {more} more, not shown", "dim")
 
 
 def _alarm_line(alert: str, same: list[Alarm], is_false: bool) -> Text:

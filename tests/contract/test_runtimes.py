@@ -457,7 +457,8 @@ def test_only_the_system_python_and_the_workdir_are_there(isolated: Runtime, tmp
     (tmp_path / "secret").write_text("the answers")
     hidden = [tmp_path / "secret", REPOSITORY / "graders", REPOSITORY / "sandbox"]
     hidden += [REPOSITORY / "pyproject.toml", REPOSITORY / ".git", Path("/etc/shadow")]
-    hidden += [path for path in Path.home().iterdir() if path not in Path(sys.base_prefix).parents]
+    pythons = {*Path(sys.base_prefix).parents, *Path(sys.prefix).parents}
+    hidden += [path for path in Path.home().iterdir() if path not in pythons]
     names = [str(path) for path in hidden]
     assert inside(isolated, workdir, f"[p for p in {names} if os.path.lexists(p)]") == []
     roots = ["bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "tmp", "usr"]

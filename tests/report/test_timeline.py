@@ -116,7 +116,7 @@ def test_an_alert_that_comes_and_goes_is_told_each_time_but_not_for_ever() -> No
     on_and_off = [firing(5_400 + 240 * n, 5_520 + 240 * n) for n in range(20)]
     seen = lines(episode(rule("Nervous", *on_and_off)))
     assert sum("fires Nervous" in line for line in seen) == ALARMS_SHOWN
-    assert seen[-1] == f"4:00 and {20 - ALARMS_SHOWN} alarms more"
+    assert seen[-1] == f"and {20 - ALARMS_SHOWN} alarms more, not shown"
 
 
 def test_an_ordinary_day_is_quiet_or_it_is_not() -> None:
@@ -131,13 +131,29 @@ def test_who_fires_nowhere_is_told_once_with_the_reason_that_matters() -> None:
     caught = episode(rule("Missing", why="Missing: at most 0.1"), broken, fires)
     unnoticed = episode(rule("Missing", why="Missing: no such metric"), broken, rule("Fires"))
     quiet = episode(rule("Missing", why="Missing: on a good day"), faults=[])
-    assert [line.plain for line in silent([quiet, caught, unnoticed])] == [
+    assert [line.plain for line in silent([("a", quiet), ("b", caught), ("c", unnoticed)])] == [
         "silent  Missing: no such metric",
         "silent  Broken: parse error",
     ]
     assert "0:00 nothing goes wrong, and no alert fires" in lines(quiet)
     assert "1:30 no alert tells of it" in lines(unnoticed)
     assert not any("no alert tells" in line for line in lines(caught))
+
+
+def test_at_another_scrape_interval_the_reason_may_be_another() -> None:
+    days = {**episode(rule("Missing", why="Missing: no such metric"), faults=[]), "tick_s": 120.0}
+    weeks = {**episode(rule("Missing", why="Missing: at least 0.64")), "tick_s": 3_600.0}
+    assert [line.plain for line in silent([("days", days), ("weeks", weeks)])] == [
+        "silent  weeks: Missing: at least 0.64",
+        "silent  days: Missing: no such metric",
+    ]
+
+
+def test_the_alarm_that_tells_of_a_fault_is_shown_however_many_there_are() -> None:
+    early = [rule(f"Early{number}", firing(600.0 + number)) for number in range(ALARMS_SHOWN)]
+    seen = lines(episode(*early, rule("Telling", firing(6_000))))
+    assert any("fires Telling" in line for line in seen)
+    assert seen[-1] == "and 1 alarm more, not shown"
 
 
 def test_an_alarm_shows_the_labels_that_tell_series_apart() -> None:
@@ -167,7 +183,7 @@ def test_what_a_submission_says_is_text(color: bool) -> None:
     text = printed(seen, color=color)
     ours = re.sub(r"\x1b\[[\d;]*m", "", text) if color else text
     assert ours.count("[red]a[/red] bc [/]") + ours.count("[red]a[/red] b c [/]") >= 4
-    [reason] = silent([seen])
+    [reason] = silent([("a", seen)])
     assert "[red]a[/red] b" in reason.plain
     assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e]", reason.plain)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", ours)
@@ -183,7 +199,7 @@ def test_a_huge_text_is_cut() -> None:
 def test_forty_alerts_are_not_forty_lines_of_alarms() -> None:
     seen = lines(episode(*(rule(f"Alert{n:02}", firing(6_000)) for n in range(40))))
     assert sum("fires" in line for line in seen) == ALARMS_SHOWN
-    assert seen[-1] == "4:00 and 34 alarms more"
+    assert seen[-1] == f"and {40 - ALARMS_SHOWN} alarms more, not shown"
 
 
 def test_only_replays_that_came_to_an_end_are_printed(tmp_path: Path) -> None:
