@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from sandbox import attempts, cli, diagnosis, evidence, manifest, modules, paths, scenario
 from sandbox.attempts import Attempt
+from sandbox.commands.shared import BELOW, UNGRADABLE, USAGE
 from sandbox.grading.checks import Check, Guard, declaration
 from sandbox.grading.scorecard import VerdictOutcome
 from sandbox.report.interview import Prompt
@@ -162,11 +163,11 @@ def test_the_readme_names_the_test_command() -> None:
 def test_exit_statuses_are_those_of_the_command(text: str) -> None:
     rows = tables(section(text, "Exit statuses"))["status"]
     meaning = {int(status): words for status, words in rows}
-    assert sorted(meaning) == sorted([0, cli.BELOW, cli.USAGE, cli.UNGRADABLE])
+    assert sorted(meaning) == sorted([0, BELOW, USAGE, UNGRADABLE])
     assert "graded" in meaning[0]
-    assert "below `--fail-under`" in meaning[cli.BELOW]
-    assert "wrong usage" in meaning[cli.USAGE]
-    assert "ungradable" in meaning[cli.UNGRADABLE]
+    assert "below `--fail-under`" in meaning[BELOW]
+    assert "wrong usage" in meaning[USAGE]
+    assert "ungradable" in meaning[UNGRADABLE]
 
 
 def test_exit_statuses_of_the_pipeline_are_those_its_commands_document() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-_CHANGED = 1
+from sandbox.commands.shared import BELOW
 
 ResultsArgument = Annotated[Path, typer.Argument(help="A folder that `grade` wrote.")]
 
@@ -40,7 +40,7 @@ def sign(
         for change in changes:
             typer.echo(f"NOT  {change}")
         typer.echo("Not signed: the evidence is not what the scorecard was made of.")
-        raise typer.Exit(_CHANGED)
+        raise typer.Exit(BELOW)
     signer = verification.short(signing.fingerprint(private.public_key()))
     typer.echo(f"Signed with the key {signer}: {results / SIGNATURE}")
 
@@ -63,6 +63,6 @@ def verify(
         typer.echo(f"note {note}")
     if found.changes:
         typer.echo("Does not verify.")
-        raise typer.Exit(_CHANGED)
+        raise typer.Exit(BELOW)
     signer = verification.short(signing.fingerprint(public))
     typer.echo(f"Verified: {', '.join(found.held)}, signed with the key {signer}")

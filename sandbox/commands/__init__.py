@@ -1,0 +1,1 @@
+"""The `sandbox` command's commands: arguments and exit statuses, no logic."""
