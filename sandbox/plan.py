@@ -70,7 +70,7 @@ class Stage:
     running: Stack | None = None
     fault: SandboxError | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
-    _making: RLock = field(default_factory=RLock, repr=False)
+    _making: dict[str, RLock] = field(default_factory=dict, repr=False)
 
     @property
     def stack(self) -> Stack:
@@ -121,8 +121,10 @@ class Stage:
         return service_spec(self.scenario, workspace, self.stack.registry.url, version=version)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What several steps need is made by the first that asks; the others wait for it."""
-        with self._making:
+        """What several steps need is made by the first that asks; the others wait for it, and
+        nobody waits for something else.
+        """
+        with self._making.setdefault(name, RLock()):
             if name not in self._made:
                 self._made[name] = make()
             made: T = self._made[name]

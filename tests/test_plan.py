@@ -233,6 +233,13 @@ def test_what_is_made_may_need_what_else_is_made_once(stage: Stage) -> None:
     assert stage.once("outer", lambda: stage.once("inner", lambda: 1) + 1) == 2
 
 
+def test_different_things_are_made_side_by_side(stage: Stage) -> None:
+    together = threading.Barrier(2, timeout=5)
+    with ThreadPoolExecutor(2) as pool:
+        met = pool.map(lambda name: stage.once(name, together.wait), ["one", "other"])
+        assert sorted(met) == [0, 1]
+
+
 def test_nothing_is_kept_of_what_failed(stage: Stage) -> None:
     with pytest.raises(KeyError):
         stage.once("thing", lambda: {}["none"])
