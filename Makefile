@@ -4,7 +4,7 @@ SEED ?=
 WORKSPACE ?=
 SUBMISSION ?=
 CANDIDATE ?=
-RUNTIME ?= process
+RUNTIME ?=
 VERSION ?= v2
 ARGS ?=
 
@@ -40,8 +40,8 @@ setup: .venv/.installed ## install everything into .venv (the other targets do t
 list: setup ## the scenarios there are
 	@$(SANDBOX) list
 
-start: setup ## start a take-home: SCENARIO=, SEED=, WORKSPACE=
-	@$(SANDBOX) start $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(PICK) --runtime $(RUNTIME) $(ARGS)
+start: setup ## start a take-home: SCENARIO=, SEED=, WORKSPACE=, RUNTIME=
+	@$(SANDBOX) start $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(PICK) $(if $(RUNTIME),--runtime $(RUNTIME)) $(ARGS)
 
 status: setup ## what runs, with live figures
 	@$(SANDBOX) status $(ARGS)
@@ -65,7 +65,7 @@ kit: setup ## make what to hand to a candidate: SCENARIO=, CANDIDATE=, the secre
 	@$(SANDBOX) kit $(SCENARIO) $(if $(CANDIDATE),--candidate $(CANDIDATE)) $(ARGS)
 
 grade: setup ## grade the last submission, or SUBMISSION=archive or folder
-	@$(SANDBOX) grade $(SUBMISSION) $(if $(SEED),--seed $(SEED)) $(if $(CANDIDATE),--candidate $(CANDIDATE)) --runtime $(RUNTIME) $(ARGS)
+	@$(SANDBOX) grade $(SUBMISSION) $(if $(SEED),--seed $(SEED)) $(if $(CANDIDATE),--candidate $(CANDIDATE)) $(if $(RUNTIME),--runtime $(RUNTIME)) $(ARGS)
 
 regrade: setup ## grade again from evidence alone: ARGS=results/<id>
 	@$(SANDBOX) regrade $(ARGS)

@@ -284,7 +284,7 @@ def _collect(
             fault=fault,
         )
         plan.collect(plan.load_plan(course.plan)(stage), stage, writer)
-        return {"name": runtime.name, "isolation": runtime.isolation}
+        return {"name": runtime.name, "isolation": runtime.isolation, **runtime.details}
 
 
 def _case(entry: _Entry) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sandbox import assessment, attempts, paths
+from sandbox.attempts import EXPECTED
+from sandbox.errors import UsageError
+from sandbox.grading.scorecard import VerdictOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +32,7 @@ class Trial:
         attempt: the attempt's name.
         kind: what it proves.
         seed: which variant.
-        expected: points it has to earn.
+        expected: points it has to earn, by the checks that run there.
         observed: points it earned; None where it could not be graded.
         differences: every figure that is not what it should be, in words.
         seconds: how long it took.
@@ -80,7 +83,8 @@ def _try(attempt: Attempt, chosen: Variant, runtime: str, keep: Path | None) -> 
         workspace = attempts.make(attempt, chosen, scratch / "workspace")
         results = scratch / "results"
         card = assessment.assess(workspace, results, runtime=runtime)
-        found = tuple(_differences(attempt, card))
+        expected = round(attempt.points - elsewhere(attempt, card), 2)
+        found = tuple(_differences(attempt, card, expected))
         if found and keep:
             target = keep / f"{attempt.name}-{chosen.seed}"
             shutil.rmtree(target, ignore_errors=True)
@@ -90,26 +94,51 @@ def _try(attempt: Attempt, chosen: Variant, runtime: str, keep: Path | None) -> 
         attempt=attempt.name,
         kind=attempt.kind,
         seed=chosen.seed,
-        expected=attempt.points,
+        expected=expected,
         observed=card.points if card.gradable else None,
         differences=found,
         seconds=round(sum(card.durations_s.values()), 1),
     )
 
 
-def _differences(attempt: Attempt, card: Scorecard) -> Iterator[str]:
+def elsewhere(attempt: Attempt, card: Scorecard) -> float:
+    """What an attempt earns where all checks run, by those that did not run here.
+
+    Raises:
+        UsageError: its `expected.yaml` does not say.
+    """
+    all_or_nothing = {0.0: 0.0, 100.0: 1.0}.get(attempt.points)
+    points = 0.0
+    for verdict in card.verdicts:
+        if verdict.outcome is not VerdictOutcome.NOT_RUN:
+            continue
+        if verdict.check not in attempt.checks and all_or_nothing is None:
+            here = card.runtime["name"]
+            raise UsageError(
+                expected=f"the points of {verdict.check}, which does not run in {here}",
+                seen=f"none in {attempt.folder / EXPECTED}",
+                hint="add it to its checks",
+            )
+        share = all_or_nothing or 0.0
+        points += attempt.checks.get(verdict.check, share * verdict.points_max)
+    return points
+
+
+def _differences(attempt: Attempt, card: Scorecard, expected: float) -> Iterator[str]:
     if card.problem:
         yield card.problem
     for verdict in card.verdicts:
         if verdict.outcome == "ungradable":
             yield f"{verdict.check} is ungradable: {verdict.seen}"
-    if abs(card.points - attempt.points) > TOLERANCE:
-        yield f"{card.points:g} points instead of {attempt.points:g}: " + "; ".join(
-            f"{v.check} {v.points:g}/{v.points_max:g} ({v.seen[:160]})"
-            for v in card.verdicts
-            if not v.guard
+    ran = [v for v in card.verdicts if v.outcome is not VerdictOutcome.NOT_RUN]
+    if abs(card.points - expected) > TOLERANCE:
+        yield f"{card.points:g} points instead of {expected:g}: " + "; ".join(
+            f"{v.check} {v.points:g}/{v.points_max:g} ({v.seen[:160]})" for v in ran if not v.guard
         )
-    earned = {verdict.check: verdict.points for verdict in card.verdicts}
+    earned = {verdict.check: verdict.points for verdict in ran}
+    not_run = {verdict.check for verdict in card.verdicts} - set(earned)
     for check, points in attempt.checks.items():
+        if check in not_run:
+            continue
         if abs(earned.get(check, -1) - points) > TOLERANCE:
             yield f"{check} earns {earned.get(check, 'nothing, it is missing')} instead of {points}"

@@ -26,7 +26,7 @@ UNSOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @contextmanager
-def proxy(target: str, answer: Answer, version: str) -> Iterator[str]:
+def proxy(target: str, answer: Answer, version: str, address: str = "127.0.0.1") -> Iterator[str]:
     """Run a proxy for the length of the block and give its address.
 
     Args:
@@ -34,12 +34,13 @@ def proxy(target: str, answer: Answer, version: str) -> Iterator[str]:
         answer: the predictions for a scoring request's records; where it raises one of `UNSOUND`
             the records are not sound.
         version: the model version that answers are said to come from.
+        address: where to listen; a program in a runtime reaches its `harness_address`.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Client(target), answer, version))
+    server = ThreadingHTTPServer((address, 0), _handler(Client(target), answer, version))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{address}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

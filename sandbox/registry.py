@@ -37,7 +37,7 @@ def spec(folder: Path, port: int | None = None) -> ServiceSpec:
             sys.executable,
             *("-W", "ignore"),
             *("-m", "uvicorn", "mlflow.server.fastapi_app:app"),
-            *("--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"),
+            *("--host", "{host}", "--port", "{port}", "--log-level", "warning"),
         ),
         workdir=folder,
         environment={

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sandbox import paths, scenario, session, tools
 from sandbox.errors import UsageError
-from sandbox.runtimes import bubblewrap
+from sandbox.runtimes import bubblewrap, docker
 
 FREE_BYTES_MIN = 2 * 2**30
 
@@ -62,6 +62,7 @@ def examine() -> list[Finding]:
             needed_for="keeping a submission apart from the machine in the process runtime",
             hint="allow unprivileged user namespaces, or grade on a machine that does",
         ),
+        _docker(),
         Finding(
             "disk",
             f"{free / 2**30:.0f} GiB free",
@@ -90,6 +91,19 @@ def _package(name: str, use: str) -> Finding:
     return Finding(name, version, good=good, required=True, needed_for=use, hint="make setup")
 
 
+def _docker() -> Finding:
+    """Grading works without it, with a submission less far away."""
+    missing = docker.unavailable()
+    return Finding(
+        "docker",
+        missing or docker.version().removeprefix("Docker "),
+        good=not missing,
+        required=False,
+        needed_for="grading strangers' code in containers",
+        hint=docker.REMEDY,
+    )
+
+
 def _tool(name: str, use: str) -> Finding:
     """A program that no package brings; everything without telemetry works without it."""
     try:
@@ -109,4 +123,5 @@ def sweep(*, cache: bool) -> list[str]:
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
             done.append(f"removed {folder}")
+    done += docker.sweep(cache=cache)
     return done or ["nothing to sweep"]

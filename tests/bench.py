@@ -290,7 +290,7 @@ def _bare(setting: scenarios.Scenario, folder: Path, bodies: list[bytes]) -> flo
 def _popen(
     command: tuple[str, ...], folder: Path, environment: dict[str, str], port: int
 ) -> subprocess.Popen[bytes]:
-    words = [word.replace("{port}", str(port)) for word in command]
+    words = [word.replace("{host}", "127.0.0.1").replace("{port}", str(port)) for word in command]
     inherited = {"PATH": "/usr/bin:/bin", "PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"}
     return subprocess.Popen(
         words,

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox import archive, cli, identity, upkeep
 from sandbox.paths import ROOT
 from sandbox.report.formats import FILES
-from sandbox.runtimes import bubblewrap
+from sandbox.runtimes import bubblewrap, docker
 from tests.results import hand_in
 
 if TYPE_CHECKING:
@@ -122,9 +122,10 @@ def test_isolation_is_looked_for_where_doctor_tells_of_it() -> None:
         f"{'ok  ' if finding.good else 'MISS'} {finding.name:<12} {finding.seen}"
         for finding in upkeep.examine()
     ]
-    found = any(re.match("ok   bubblewrap", line) for line in said)
-    assert found == (bubblewrap.available() == "")
-    assert sum("grep -q '^ok   bubblewrap' doctor.txt" in text for text in every_script()) == 2
+    looked_for = "^ok   (docker|bubblewrap) "
+    found = any(re.match(looked_for, line) for line in said)
+    assert found == ("" in (bubblewrap.available(), docker.unavailable()))
+    assert sum(f"grep -Eq '{looked_for}' doctor.txt" in text for text in every_script()) == 2
 
 
 # -- who gets to see what

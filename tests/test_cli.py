@@ -76,8 +76,9 @@ def test_a_hostile_archive_is_wrong_usage(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("../../evil"))
     said = type_(tmp_path, "grade", "evil.tar.gz", status=2)
-    assert said.splitlines()[0] == "Grading evil.tar.gz ..."
-    assert len(said.strip().splitlines()) == 2
+    lines = [line for line in said.strip().splitlines() if not line.startswith("Isolation: ")]
+    assert lines[0] == "Grading evil.tar.gz ..."
+    assert len(lines) == 2
     assert not (tmp_path.parent / "evil").exists()
 
 

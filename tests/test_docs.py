@@ -25,6 +25,7 @@ from sandbox.grading.checks import Check, Guard, declaration
 from sandbox.grading.scorecard import VerdictOutcome
 from sandbox.report.interview import Prompt
 from sandbox.runtimes import bubblewrap
+from sandbox.runtimes.docker import bases, containers
 from sandbox.scenario import Choice, Range, Releases, Scenario, ServiceStart, Telemetry
 from sandbox.workspace import IGNORED_NAMES
 
@@ -421,6 +422,15 @@ def test_limits_of_the_isolation_are_those_that_hold() -> None:
     assert f"`/dev/shm` of {bubblewrap.SHM_BYTES // 2**20} MiB" in said
 
 
+def test_limits_of_containers_are_those_that_hold() -> None:
+    said = section(guide("security"), "The submission's code")
+    memory = f"{containers.MEMORY_BYTES // 2**30} GiB of memory"
+    log = f"{2 * containers.LOG_BYTES // 2**20} MiB of log"
+    limits = (memory, f"{containers.PROCESSORS} processors", f"{containers.TASKS:,} tasks", log)
+    assert all(limit in said for limit in limits)
+    assert f"`{bases.PYTHON}`" in said
+
+
 def test_routes_of_the_service_are_documented() -> None:
     tree = ast.parse((paths.HEALTHY / "service" / "app.py").read_text("utf-8"))
     routes = {
@@ -502,7 +512,7 @@ def test_what_is_planned_is_spoken_of_in_the_roadmap_only() -> None:
         text = path.read_text("utf-8").replace(plans, "")
         assert not planned.search(text), path.name
         if path.name not in ("CHANGELOG.md", "architecture.md"):
-            assert not re.search(r"`(docker|kubernetes)`", text), path.name
+            assert not re.search(r"`kubernetes`", text), path.name
 
 
 def test_the_readme_says_what_it_is_in_its_first_lines() -> None:

@@ -57,7 +57,10 @@ def grade(
         Path | None, typer.Argument(help="Archive or workspace; the last submission if missing.")
     ] = None,
     *,
-    runtime: RuntimeOption = "process",
+    runtime: Annotated[
+        str | None,
+        typer.Option("--runtime", help="Where services run; docker where it is, else process."),
+    ] = None,
     fail_under: Annotated[
         float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
     ] = 0,
@@ -74,7 +77,7 @@ def grade(
     format_: FormatOption = "json,junit,html",
 ) -> None:
     """Run the hidden plan and the graders on a submission, and write scorecard and report."""
-    from sandbox import assessment, identity, progress  # noqa: PLC0415
+    from sandbox import assessment, identity, progress, runtimes  # noqa: PLC0415
     from sandbox.report.formats import read_formats, told  # noqa: PLC0415
 
     formats = read_formats(format_)
@@ -84,7 +87,10 @@ def grade(
         raise UsageError(expected="an archive or a workspace folder", seen=f"nothing at {path}")
     folder = results or _free_results(path)
     typer.echo(f"Grading {path} ...")
+    runtime = runtime or runtimes.default_for_grading()
     tell_isolation(runtime)
+    if given_up := runtimes.given_up(runtime):
+        typer.echo(f"Isolation: {given_up}", err=True)
     with progress.bars(console()) as shown:
         card = assessment.assess(
             path,

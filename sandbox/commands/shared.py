@@ -20,8 +20,9 @@ RuntimeOption = Annotated[str, typer.Option("--runtime", help="Where services ru
 
 def tell_isolation(runtime: str) -> None:
     """Say what keeps the submission apart from this machine, before any of it runs."""
-    from sandbox.runtimes import open_runtime  # noqa: PLC0415
+    from sandbox.runtimes import open_runtime, prepare  # noqa: PLC0415
 
+    prepare(runtime, lambda line: typer.echo(line, err=True))
     with open_runtime(runtime) as opened:
         if opened.isolation.startswith("none"):
             typer.echo(f"Isolation: {opened.isolation}", err=True)

@@ -43,9 +43,10 @@ def start(
     runtime: RuntimeOption = "process",
 ) -> None:
     """Make the workspace if there is none yet, and start the broken service with live traffic."""
-    from sandbox import session, welcome  # noqa: PLC0415
+    from sandbox import runtimes, session, welcome  # noqa: PLC0415
 
     folder = (workspace or paths.WORK / scenario).resolve()
+    runtimes.prepare(runtime, typer.echo)
     if session.running_on(folder) is None:  # refuses before anything is made
         typer.echo("Starting ... (the first time, the champion is trained as well)")
     # A kit brings its workspace along.

@@ -50,6 +50,7 @@ def run_parity_test(stage: Stage, stands: Sequence[Stand]) -> list[dict[str, Any
     """
 
     version = registry.champion_version(stage.stack.registry.url)
+    address = stage.stack.runtime.harness_address
 
     def run(numbered: tuple[int, Stand]) -> dict[str, Any]:
         number, stand = numbered
@@ -57,7 +58,7 @@ def run_parity_test(stage: Stage, stands: Sequence[Stand]) -> list[dict[str, Any
         for path, text in stand.files.items():
             if (workspace / path).is_file():
                 (workspace / path).write_text(text, encoding="utf-8")
-        with proxy(stage.stack.model.url, stand.answer, version) as url:
+        with proxy(stage.stack.model.url, stand.answer, version, address) as url:
             done = stage.stack.run_pipeline(
                 *("pytest", "-x", "-q", "-o", "cache_dir=/tmp/pytest"),
                 # It costs half a second to import, and hypothesis works without it.

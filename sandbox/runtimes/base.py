@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sandbox.processes import Completed
 
-PORT = "{port}"
+HOST, PORT = "{host}", "{port}"
 
 # Given to everything that runs, because much of it is Python and MLflow: prints arrive when they
 # are made, no bytecode is left in workspaces, and nobody is told about a candidate's work.
@@ -43,17 +43,18 @@ class ServiceSpec:
 
     Args:
         name: what to call it in errors and logs.
-        command: program and arguments; `{port}` in any becomes the port chosen by the runtime.
+        command: program and arguments; `{host}` and `{port}` in any become the address to listen
+            on and the port, both chosen by the runtime. `sys.executable` is the runtime's Python.
         workdir: where it runs, readable and writable.
-        environment: its environment besides PATH, HOME, LANG, PORT and CHILD_ENVIRONMENT, all of
-            which it may override; `{port}` is replaced in values as well.
+        environment: its environment besides PATH, HOME, LANG, HOST, PORT and CHILD_ENVIRONMENT,
+            all of which it may override; `{host}` and `{port}` are replaced in values as well.
         ready_path: path that answers 200 once it is ready; None if accepting a connection will do.
         ready_within_s: seconds it may take to become ready.
         trusted: whether the code is ours; if not, it is isolated and its failures are its own.
         writable: other folders it may write to.
         readable: other files and folders it may read.
         port: where it should answer if that port is free; otherwise, and for None, the runtime
-            chooses.
+            chooses. A service that gets the port of one that has ended has its address, too.
         confined: whether it is isolated although it is ours, because it acts on what a submission
             sends it.
     """
@@ -176,7 +177,8 @@ class Service(Protocol):
         """Run a command beside it: its working directory, isolation, port and environment.
 
         Args:
-            command: program and arguments, with `{port}` for the service's port.
+            command: program and arguments, with `{port}` for the service's port, as in the values
+                of the environment.
             timeout_s: seconds it may take.
             environment: variables on top of the service's.
         """
@@ -201,6 +203,18 @@ class Runtime(Protocol):
     @property
     def isolation(self) -> str:
         """A sentence for the scorecard on what keeps a submission apart from the harness."""
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """What else the evidence says of it, by name: what exactly a submission ran on."""
+
+    @property
+    def harness_address(self) -> str:
+        """The address of this machine where isolated programs reach what the harness listens with.
+
+        Raises:
+            HarnessFault: they do not reach it.
+        """
 
     def start(self, spec: ServiceSpec) -> Service:
         """Start a service and wait until it is ready; several threads may do so at once.
@@ -235,6 +249,6 @@ class Runtime(Protocol):
     ) -> None: ...
 
 
-def fill_port(text: str, port: int) -> str:
-    """Put the port in where a command or a variable asks for it."""
-    return text.replace(PORT, str(port))
+def fill_address(text: str, host: str, port: int) -> str:
+    """Put the address to listen on in where a command or a variable asks for it."""
+    return text.replace(HOST, host).replace(PORT, str(port))

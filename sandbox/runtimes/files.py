@@ -60,6 +60,11 @@ def last_lines(log: Path, lines: int) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - lines * _LINE_BYTES))
         text = file.read(lines * _LINE_BYTES).decode("utf-8", "replace")
+    return last_of(text, lines)
+
+
+def last_of(text: str, lines: int) -> str:
+    """The last lines of a text, fit to be shown on a terminal."""
     return "\n".join(visible(line) for line in text.splitlines()[-lines:])
 
 

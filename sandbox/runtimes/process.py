@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Self
 from sandbox import paths, processes
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import bubblewrap
-from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_port
-from sandbox.runtimes.process_service import PortTaken, ProcessService, starter_for
+from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
+from sandbox.runtimes.process_service import LOOPBACK, PortTaken, ProcessService, starter_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +68,16 @@ class ProcessRuntime:
             "evidence or home, not root; network shared with this machine"
             + ("; weaker because the harness runs as root" if os.geteuid() == 0 else "")
         )
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The programs are those of this machine, and what says their versions is elsewhere."""
+        return {}
+
+    @property
+    def harness_address(self) -> str:
+        """Loopback is shared."""
+        return LOOPBACK
 
     def start(self, spec: ServiceSpec) -> ProcessService:
         """Start a service and wait until it is ready."""
@@ -122,8 +132,10 @@ class ProcessRuntime:
         folder = self._new_folder()
         port = _free_port(spec.port)
         access = Access.of(spec)
-        given = {name: fill_port(value, port) for name, value in spec.environment.items()}
-        environment = _environment({"PORT": str(port), **given}, access, folder)
+        given = {
+            name: fill_address(value, LOOPBACK, port) for name, value in spec.environment.items()
+        }
+        environment = _environment({"HOST": LOOPBACK, "PORT": str(port), **given}, access, folder)
         log = folder / "log"
 
         def begin() -> processes.Started:
@@ -131,7 +143,7 @@ class ProcessRuntime:
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 started = starter_for(access)(
-                    [fill_port(word, port) for word in spec.command],
+                    [fill_address(word, LOOPBACK, port) for word in spec.command],
                     workdir=spec.workdir,
                     environment=environment,
                     stdout=output,
@@ -186,6 +198,6 @@ def _free_port(wanted: int | None) -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             # As servers do: connections that are just closing do not make a port taken.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+            probe.bind((LOOPBACK, port))
             return port
     raise HarnessFault(expected=f"a free port in {_PORTS}", seen="none")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Self
 from sandbox import processes
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.runtimes import bubblewrap, files
-from sandbox.runtimes.base import Access, ServiceSpec, fill_port
-from sandbox.runtimes.readiness import is_ready
-from sandbox.waiting import wait_for
+from sandbox.runtimes.base import Access, ServiceSpec, fill_address
+from sandbox.runtimes.readiness import until_ready, with_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+LOOPBACK = "127.0.0.1"
 _PORT_TAKEN = "address already in use"
 
 
@@ -43,7 +43,7 @@ class ProcessService:
         log: Path,
     ) -> None:
         self.name = spec.name
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{LOOPBACK}:{port}"
         self._spec = spec
         self._started = started
         self._port = port
@@ -52,16 +52,8 @@ class ProcessService:
 
     def wait_ready(self) -> None:
         """Wait as long as the specification allows."""
-        path, within_s = self._spec.ready_path, self._spec.ready_within_s
         try:
-            wait_for(
-                # In this order: on the port of a service that ended, somebody else may answer.
-                lambda: (self.alive() and is_ready(self._port, path, within_s)) or None,
-                what=f"{self.name} to {f'answer 200 at {path}' if path else 'listen'}",
-                within_s=within_s,
-                stop_when=self._ending,
-                fault=Access.of(self._spec).fault,
-            )
+            until_ready(self._spec, LOOPBACK, self._port, self._ending)
         except SandboxError as error:
             raise self._explained(error) from error
 
@@ -98,9 +90,9 @@ class ProcessService:
 
         It shares the working directory with the service, but neither /tmp nor processes.
         """
-        added = {key: fill_port(text, self._port) for key, text in (environment or {}).items()}
+        added = {key: self._filled(text) for key, text in (environment or {}).items()}
         return processes.run(
-            [fill_port(word, self._port) for word in command],
+            [self._filled(word) for word in command],
             timeout_s=timeout_s,
             workdir=self._spec.workdir,
             environment={**self._environment, **added},
@@ -113,6 +105,9 @@ class ProcessService:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _filled(self, text: str) -> str:
+        return fill_address(text, LOOPBACK, self._port)
+
     def _ending(self) -> str | None:
         status = self._started.poll()
         return None if status is None else f"an end with status {status}"
@@ -120,13 +115,13 @@ class ProcessService:
     def _explained(self, error: SandboxError) -> SandboxError:
         """The error with the log below its line, and ours where the service is not to blame."""
         log = self.logs()
-        below = f"the last lines of {self.name}:\n{log}" if log else f"{self.name} printed nothing"
         kind: type[SandboxError] = type(error)
+        trouble = ""
         if not self.alive() and _PORT_TAKEN in log.lower():
             kind = PortTaken
-        elif self._started.trouble():
-            kind, below = HarnessFault, f"{self._started.trouble()}; {below}"
-        return kind(expected=error.expected, seen=f"{error.seen}\n{below}")
+        elif trouble := self._started.trouble():
+            kind = HarnessFault
+        return with_log(error, kind, self.name, log, trouble)
 
 
 def starter_for(access: Access) -> processes.Starter:

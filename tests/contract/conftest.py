@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.runtimes import bubblewrap, open_runtime
+from sandbox.runtimes import bubblewrap, docker, open_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from sandbox.runtimes.base import Runtime
 
 
-@pytest.fixture(params=["process", "process without bubblewrap"])
+@pytest.fixture(params=["process", "process without bubblewrap", "docker"])
 def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     name, _, without = request.param.partition(" without ")
     if without:
         monkeypatch.setattr(bubblewrap, "available", lambda: "left out by the test")
+    if name == "docker" and (reason := docker.unavailable()):
+        pytest.skip(f"no Docker: {reason}")
     with open_runtime(name) as opened:
         yield opened
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import socket
 import sys
 import threading
@@ -18,6 +19,7 @@ from sandbox.errors import HarnessFault, SandboxError, SubmissionFault, UsageErr
 from sandbox.processes import NOT_FOUND
 from sandbox.runtimes import open_runtime
 from sandbox.runtimes.base import CHILD_ENVIRONMENT, CommandSpec, ServiceSpec
+from sandbox.runtimes.docker import ownership
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
 
 print("hello from the \\x1b[31mservice", flush=True)
-with Server(("127.0.0.1", int(sys.argv[1])), Handler) as server:
+with Server((os.environ["HOST"], int(sys.argv[1])), Handler) as server:
     server.serve_forever()
 """
 
@@ -100,6 +102,11 @@ def inside(runtime: Runtime, workdir: Path, expression: str, **changes: Any) -> 
     done = run(runtime, workdir, script, **changes)
     assert done.status == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def shares_ports(runtime: Runtime) -> bool:
+    """Whether services have ports that anybody on this machine may take."""
+    return runtime.name == "process"
 
 
 def get(url: str) -> dict[str, Any]:
@@ -177,9 +184,10 @@ def test_a_readable_folder_that_is_not_there_is_our_fault(isolated: Runtime, tmp
     missing = (tmp_path / "missing",)
     workdir = tmp_path / "workdir"
     workdir.mkdir()
-    with pytest.raises(HarnessFault, match="bubblewrap ended with status 1"):
+    said = "bubblewrap ended with status 1|a file or folder to hand in"
+    with pytest.raises(HarnessFault, match=said):
         run(isolated, workdir, "", readable=missing)
-    with pytest.raises(HarnessFault, match="bubblewrap ended with status 1"):
+    with pytest.raises(HarnessFault, match=said):
         isolated.start(service(workdir, readable=missing))
 
 
@@ -193,29 +201,31 @@ def test_a_service_that_says_its_port_is_taken_gets_another_and_then_the_blame(
     with pytest.raises(SubmissionFault, match="Address already in use"):
         runtime.start(service(tmp_path, script))
     ports = (tmp_path / "tries").read_text().split()
-    assert len(ports) == 3
-    assert len(set(ports)) > 1
+    # Where each service has an address of its own, nobody else can have taken it.
+    assert len(ports) == (3 if shares_ports(runtime) else 1)
+    assert len(set(ports)) > 1 or len(ports) == 1
 
 
 def test_a_launched_service_is_known_before_it_is_ready(runtime: Runtime, tmp_path: Path):
     with runtime.launch(service(tmp_path)) as launched:
-        assert launched.url.startswith("http://127.0.0.1:")
+        assert re.fullmatch(r"http://[0-9.]+:[0-9]+", launched.url)
         launched.wait_ready()
         get(f"{launched.url}/ready")
 
 
 def test_a_launched_service_whose_port_is_taken_is_our_fault(runtime: Runtime, tmp_path: Path):
+    fault = HarnessFault if shares_ports(runtime) else SubmissionFault
     with (
         runtime.launch(service(tmp_path, "exit('Address already in use')")) as launched,
-        pytest.raises(HarnessFault, match="Address already in use"),
+        pytest.raises(fault, match="Address already in use"),
     ):
         launched.wait_ready()
 
 
 def test_an_answer_without_an_end_does_not_outlast_the_deadline(runtime: Runtime, tmp_path: Path):
     script = """
-import socket, sys, time
-with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+import os, socket, sys, time
+with socket.create_server((os.environ["HOST"], int(sys.argv[1]))) as server:
     while True:
         connection, _ = server.accept()
         connection.sendall(b"HTTP/1.1 200 OK\\r\\n")
@@ -261,7 +271,8 @@ def test_an_end_takes_daemons_along(isolated: Runtime, tmp_path: Path, trusted: 
     # At once, without waiting: grading begins when this returns.
     assert is_free(tmp_path / "daemon.lock")
     assert not started.alive()
-    with pytest.raises(urllib3.exceptions.HTTPError):
+    # Where its network is gone as well, some machines send us to somebody else.
+    with pytest.raises((urllib3.exceptions.HTTPError, AssertionError)):
         get(f"{started.url}/ready")
 
 
@@ -456,14 +467,20 @@ def test_only_the_system_python_and_the_workdir_are_there(isolated: Runtime, tmp
     workdir.mkdir()
     (tmp_path / "secret").write_text("the answers")
     hidden = [tmp_path / "secret", REPOSITORY / "graders", REPOSITORY / "sandbox"]
-    hidden += [REPOSITORY / "pyproject.toml", REPOSITORY / ".git", Path("/etc/shadow")]
+    hidden += [REPOSITORY / "pyproject.toml", REPOSITORY / ".git"]
     pythons = {*Path(sys.base_prefix).parents, *Path(sys.prefix).parents}
     hidden += [path for path in Path.home().iterdir() if path not in pythons]
+    # An image has some of its own, and nobody's home.
+    own = {Path.home() / ".bashrc", Path.home() / ".profile", Path("/etc/shadow")}
+    hidden = [path for path in {*hidden, *own} if path not in own or isolated.name == "process"]
     names = [str(path) for path in hidden]
     assert inside(isolated, workdir, f"[p for p in {names} if os.path.lexists(p)]") == []
     roots = ["bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "tmp", "usr"]
     known = {*roots, *(path.parts[1] for path in (workdir, Path(sys.prefix)))}
     known |= {Path(sys.base_prefix).parts[1]}
+    if isolated.name == "docker":  # folders of the image
+        known |= {".dockerenv", "boot", "build", "home", "media", "mnt", "opt", "root", "run"}
+        known |= {"srv", "sys", "var"}
     assert set(inside(isolated, workdir, "os.listdir('/')")) <= known
 
 
@@ -471,31 +488,37 @@ def test_python_and_its_packages_can_be_used_but_not_changed(isolated: Runtime, 
     done = run(
         isolated, tmp_path, "", command=("python", "-c", "import urllib3, sys; print(sys.prefix)")
     )
-    assert done.stdout.strip() == sys.prefix, done.stderr
-    assert not inside(isolated, tmp_path, f"os.access({sys.prefix!r}, os.W_OK)")
+    prefix = "/opt/python" if isolated.name == "docker" else sys.prefix
+    assert done.stdout.strip() == prefix, done.stderr
+    assert not inside(isolated, tmp_path, f"os.access({prefix!r}, os.W_OK)")
 
 
 def test_other_processes_are_out_of_sight(isolated: Runtime, tmp_path: Path):
     with isolated.start(service(tmp_path)):
-        assert inside(
-            isolated, tmp_path, "sorted(p for p in os.listdir('/proc') if p.isdigit())"
-        ) == ["1", "2"]
+        seen = inside(isolated, tmp_path, "sorted(p for p in os.listdir('/proc') if p.isdigit())")
+        assert seen[0] == "1"
+        assert len(seen) == 2
 
 
 def test_it_is_not_root_and_has_no_way_to_become_it(isolated: Runtime, tmp_path: Path):
-    assert inside(isolated, tmp_path, "[os.getuid(), os.geteuid(), os.getgid()]") == [65534] * 3
+    uid, gid = ownership.user() if isolated.name == "docker" else (65534, 65534)
+    assert 0 not in (uid, gid)
+    seen = inside(isolated, tmp_path, "[os.getuid(), os.geteuid(), os.getgid()]")
+    assert seen == [uid, uid, gid]
     status = inside(isolated, tmp_path, "open('/proc/self/status').read()")
     values = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
     assert {values[name].strip("0") for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")} == {""}
     assert values["NoNewPrivs"] == "1"
-    assert run(isolated, tmp_path, "", command=("unshare", "-U", "true")).status != 0
+    unshare = "import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))  # CLONE_NEWUSER"
+    command = (sys.executable, "-I", "-c", unshare)
+    assert run(isolated, tmp_path, "", command=command).stdout == "-1\n"
 
 
 def test_nothing_can_be_written_but_the_workdir_and_tmp(isolated: Runtime, tmp_path: Path):
     script = """
 import json, os
-mounts = [line.split() for line in open("/proc/self/mounts")]
-writable = [fields[1] for fields in mounts if "rw" in fields[3].split(",")]
+mounts = [line.split()[1] for line in open("/proc/self/mounts")]
+writable = [path for path in mounts if os.access(path, os.W_OK)]
 # Asked by opening, and nothing is written: these would be settings of the real kernel.
 for folder, _, names in os.walk("/proc/sys"):
     for name in names:
@@ -516,6 +539,9 @@ print(json.dumps(writable))
     # Nodes of devices are read-only or not by what they are, not by how they are mounted.
     nodes = {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")}
     expected = {str(tmp_path), "/tmp", "/dev/shm", "/dev/pts", *nodes}
+    if isolated.name == "docker":
+        # Devices that hold nothing, and message queues of its own.
+        expected |= {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/dev/mqueue"}
     assert set(json.loads(done.stdout)) - expected == set(), done.stderr
 
 
@@ -564,19 +590,34 @@ def test_limits_are_set(isolated: Runtime, tmp_path: Path):
     assert run(isolated, tmp_path, "", command=command).stdout == f"[(0, 0), ({2**30}, {2**30})]\n"
 
 
-def test_loopback_can_be_reached(runtime: Runtime, tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def test_what_the_harness_listens_with_can_be_reached(runtime: Runtime, tmp_path: Path):
+    address = runtime.harness_address
+    with socket.create_server((address, 0)) as server:
         port = server.getsockname()[1]
-        peer = f"socket.create_connection(('127.0.0.1', {port}), 5).getpeername()"
-        assert inside(runtime, tmp_path, peer) == ["127.0.0.1", port]
+        peer = f"socket.create_connection(('{address}', {port}), 5).getpeername()"
+        assert inside(runtime, tmp_path, peer) == [address, port]
+
+
+def test_a_service_that_takes_the_place_of_one_that_ended_has_its_address(
+    runtime: Runtime, tmp_path: Path
+):
+    first = runtime.start(service(tmp_path))
+    port = int(first.url.rpartition(":")[2])
+    with runtime.launch(service(tmp_path, port=port)) as beside:
+        assert beside.url != first.url
+    first.kill()
+    with runtime.start(service(tmp_path, port=port)) as second:
+        assert second.url == first.url
+        assert get(f"{second.url}/ready")
 
 
 # Opening
 
 
 def test_what_isolates_is_said(runtime: Runtime):
-    assert runtime.name == "process"
-    assert runtime.isolation.startswith(("bubblewrap ", "none: "))
+    said = {"process": ("bubblewrap ", "none: "), "docker": ("Docker ",)}
+    assert runtime.isolation.startswith(said[runtime.name])
+    assert all(isinstance(value, str) for value in runtime.details.values())
 
 
 @pytest.mark.parametrize("name", ["docker-compose", "base", ""])

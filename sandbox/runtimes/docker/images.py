@@ -1,0 +1,162 @@
+"""The image that submissions run in, made on the spot where it is not there.
+
+    mlops-sandbox-base:<recipe>    Python 3.11 and LightGBM's library; see `bases.py`
+    mlops-sandbox:<content>        that, and the packages of the lock, installed without a network
+
+A tag is the digest of all that goes in, so an image that is there under its tag is never stale, and
+a change of the lock or of a file here makes another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docker.errors import ImageNotFound
+
+from sandbox import paths
+from sandbox.errors import HarnessFault
+from sandbox.runtimes.docker import bases, wheels
+from sandbox.runtimes.docker.daemon import asking, fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+    from docker import APIClient
+
+    from sandbox.runtimes.docker.bases import Base
+
+REPOSITORY = "mlops-sandbox"
+BASE_LABEL, BASE_DIGEST_LABEL = "mlops-sandbox.base", "mlops-sandbox.base-digest"
+SOURCES = Path(__file__).parent / "image"
+PYTHON = "/opt/python/bin/python"
+BIN = "/opt/python/bin"
+INIT = (PYTHON, "-I", "-S", "/opt/sandbox/init.py")
+_INGREDIENTS = ("Dockerfile", "install.py", "init.py")
+_LOCK = paths.CACHE / "image.lock"
+_BUILT_WITHIN_S = 600.0
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of ours.
+
+    Args:
+        name: its name and tag.
+        digest: what the daemon knows it by.
+        base: what its base was made from.
+        base_digest: of what the base was made from.
+    """
+
+    name: str
+    digest: str
+    base: str
+    base_digest: str
+
+
+def find(api: APIClient) -> Image | None:
+    """The image, if it has been made.
+
+    Raises:
+        HarnessFault: the daemon does not answer, or there is no lock.
+    """
+    base = bases.find(api)
+    return _inspected(api, _name(base)) if base else None
+
+
+def ensure(api: APIClient) -> Image:
+    """The image; made first where it is not there, which takes a minute or two.
+
+    Raises:
+        HarnessFault: it cannot be made.
+    """
+    if found := find(api):
+        return found
+    with _alone():
+        # Somebody else may have made it while we waited.
+        if found := find(api):
+            return found
+        base = bases.ensure(api)
+        name = _name(base)
+        with _context(wheels.folder()) as context:
+            _build(api, name, base, context)
+        if found := _inspected(api, name):
+            return found
+    raise HarnessFault(expected=f"the image {name} once it is made", seen="none")
+
+
+def _build(api: APIClient, name: str, base: Base, context: IO[bytes]) -> None:
+    said: list[str] = []
+    expected = f"the image {name} to be built"
+    with asking(expected):
+        for event in api.build(
+            fileobj=context,
+            custom_context=True,
+            tag=name,
+            buildargs={"BASE": base.name},
+            labels={BASE_LABEL: base.origin, BASE_DIGEST_LABEL: base.digest},
+            network_mode="none",
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=_BUILT_WITHIN_S,
+        ):
+            said += event.get("stream", "").split("\n")
+            if error := event.get("error"):
+                last = " / ".join([line.strip() for line in said if line.strip()][-3:])
+                raise fault(expected, RuntimeError(f"{error}, after: {last}"))
+
+
+def _inspected(api: APIClient, name: str) -> Image | None:
+    with asking("the Docker daemon to tell of an image"):
+        try:
+            said = api.inspect_image(name)
+        except ImageNotFound:
+            return None
+    labels = said["Config"]["Labels"]
+    return Image(name, said["Id"], labels[BASE_LABEL], labels[BASE_DIGEST_LABEL])
+
+
+def _name(base: Base) -> str:
+    """Named after all that goes in."""
+    parts = [base.digest, wheels.requirements()]
+    parts += [(SOURCES / name).read_text("utf-8") for name in _INGREDIENTS]
+    return f"{REPOSITORY}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
+
+
+@contextlib.contextmanager
+def _context(packages: Path) -> Iterator[IO[bytes]]:
+    """What the daemon builds from, as a tar file."""
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            for name in _INGREDIENTS:
+                _add(tar, name, (SOURCES / name).read_bytes())
+            _add(tar, "build/requirements.txt", wheels.requirements().encode())
+            for wheel in sorted(packages.iterdir()):
+                tar.add(wheel, f"build/wheels/{wheel.name}")
+        file.seek(0)
+        yield file
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o644
+    tar.addfile(entry, io.BytesIO(content))
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else of this checkout makes the image meanwhile."""
+    _LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
