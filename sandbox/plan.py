@@ -104,16 +104,6 @@ class Stage:
         with self.runtime.start(spec) if ready else self.runtime.launch(spec) as service:
             yield service
 
-    def lasting_replica(self, name: str, *, version: str) -> Service:
-        """A replica that several steps use, one after the other; it ends with the runtime.
-
-        The first that asks by this name starts it; the rest as of `replica`.
-        """
-        return self.once(
-            f"replica {name}",
-            lambda: self.runtime.start(self._replica_spec(version=version)),
-        )
-
     def _replica_spec(self, *, pristine: bool = False, version: str | None = None) -> ServiceSpec:
         came_from = self.pristine if pristine else self.submitted
         # A name that says nothing: a submission sees in which folder it runs.

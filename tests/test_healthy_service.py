@@ -319,6 +319,14 @@ def test_every_metric_has_help_and_few_samples(service: Service, held_out: pd.Da
             assert len({sample.labels.get(label) for sample in family.samples}) < 100
 
 
+def test_metrics_do_not_tell_how_a_version_was_loaded(service: Service) -> None:
+    # What Python's garbage collector did meanwhile is the same for a version on every machine, and
+    # another for every kind of release: a canary could be judged by that and by nothing it does.
+    text = service.ask("GET", "/metrics")[2].decode()
+    assert "process_resident_memory_bytes" in text
+    assert "python_gc" not in text
+
+
 def test_the_skew_score_is_there_by_the_pipelines_names_and_steady(
     service: Service, held_out: pd.DataFrame
 ) -> None:

@@ -345,18 +345,6 @@ def test_there_is_no_replica_where_the_stack_did_not_start(
     assert runtime.specs == []
 
 
-def test_a_lasting_replica_is_started_once_for_all_that_ask_by_its_name(
-    replicating: tuple[Stage, FakeRuntime],
-) -> None:
-    stage, _ = replicating
-    first = stage.lasting_replica("stable", version="3")
-    assert stage.lasting_replica("stable", version="3") is first
-    assert stage.lasting_replica("another", version="3") is not first
-    # Nobody enters it but the runtime, which ends it.
-    with first as spec:
-        assert spec.environment["MODEL_URI"] == "models:/flight-delay/3"
-
-
 def test_the_folder_of_a_replica_tells_nobody_what_it_is_for(
     replicating: tuple[Stage, FakeRuntime],
 ) -> None:

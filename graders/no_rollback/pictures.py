@@ -72,9 +72,11 @@ def forward(figure: Figure, seen: Mapping[str, Any]) -> str:
 
 
 def outage(figure: Figure, seen: Mapping[str, Any]) -> str:
-    commands = [(f"to {seen[key]['to']}", seen[key]) for key in ("back", "forth")]
+    commands = [
+        (name, seen[key]) for key, name in (("back", "to 1"), ("again", "again"), ("forth", "to 2"))
+    ]
     said = timeline(figure, seen["runs"], commands)
-    return said + " The registry is away during each command, and back between the two."
+    return said + " The registry is away during each command, and back before the last."
 
 
 def restarted(figure: Figure, seen: Mapping[str, Any]) -> str:
@@ -84,7 +86,8 @@ def restarted(figure: Figure, seen: Mapping[str, Any]) -> str:
 
 def bad_releases(figure: Figure, seen: Mapping[str, Any]) -> str:
     commands = [(f"to {seen[key]['to']}", seen[key]) for key in ("overtaken", "after_crash")]
-    said = timeline(figure, seen["runs"], commands, {"crashing release": seen["crashed_at"]})
+    events = {"crashing release": seen["crashed_at"], "version 3": seen["promoted_at"]}
+    said = timeline(figure, seen["runs"], commands, events)
     return (
         said
         + f" Version {seen['slow']} is the slow release, promoted just before the first command."

@@ -129,6 +129,7 @@ def roll_forward(stage: Stage) -> dict[str, Any]:
     }
     with rollbacks.Traffic(stack.model.url, _questions(stage, "forward", held)) as traffic:
         traffic.watch(BEFORE_S)
+        before = rollbacks.entries(stack.registry.url)["champion"]
         promoted = rollbacks.command(
             stack,
             traffic,
@@ -141,32 +142,49 @@ def roll_forward(stage: Stage) -> dict[str, Any]:
         followed = traffic.sees(better, FOLLOWED_WITHIN_S)
         traffic.watch(SETTLED_S)
         record = rollbacks.entries(stack.registry.url)
-    return {"promoted": promoted, "followed": followed, "record": record, "runs": traffic.runs()}
+    return {
+        "champion_before": before,
+        "promoted": promoted,
+        "followed": followed,
+        "record": record,
+        "runs": traffic.runs(),
+    }
 
 
 # -- an outage of the registry
 
 
 def outage(stage: Stage) -> dict[str, Any]:
-    """Back while the registry is away; then away again, forward, and the service crashes."""
+    """Two versions back while the registry is away, and again; then away again, forward to the one
+    between, and the service crashes.
+    """
     people, reasons = _words(stage, "outage")
     chance = _chance(stage, "outage releases")
-    kind, airport = chance.choice((Kind.SHIFTED, Kind.BETTER)), chance.choice(models.AIRPORTS)
-    with _site(stage, "outage", [(kind, airport)], champion="1") as site:
-        held = {"1": stage.champion, "2": rollbacks.reference(kind, stage.champion, airport)}
+    kinds = [Kind.SHIFTED, Kind.BETTER]
+    chance.shuffle(kinds)
+    with _site(stage, "outage", [(kind, "LGA") for kind in kinds], champion="1") as site:
+        later_ones = {
+            str(number): rollbacks.reference(kind, stage.champion)
+            for number, kind in enumerate(kinds, start=2)
+        }
+        held = {"1": stage.champion, **later_ones}
         questions = _questions(stage, "outage", held)
         with rollbacks.Traffic(site.stack.model.url, questions) as traffic:
             traffic.watch(BEFORE_S)
-            registry.point_champion(site.stack.registry.url, "2")
-            if not traffic.sees("2", FOLLOWED_WITHIN_S):
-                raise SubmissionFault(
-                    expected=f"version 2 to answer {FOLLOWED_WITHIN_S:g} s after it was promoted",
-                    seen=f"version {traffic.answering() or 'unknown'}",
-                    hint="follow the alias",
-                )
-            traffic.watch(SETTLED_S)
+            for promoted in later_ones:
+                registry.point_champion(site.stack.registry.url, promoted)
+                if not traffic.sees(promoted, FOLLOWED_WITHIN_S):
+                    raise SubmissionFault(
+                        expected=f"version {promoted} to answer {FOLLOWED_WITHIN_S:g} s after it"
+                        " was promoted",
+                        seen=f"version {traffic.answering() or 'unknown'}",
+                        hint="follow the alias",
+                    )
+                traffic.watch(SETTLED_S)
             site.stack.registry.kill()
             back = rollbacks.rollback(site.stack, traffic, "1", by=people[0], why=reasons[0])
+            # Somebody else with another reason: the record that is owed stays the first one's.
+            again = rollbacks.rollback(site.stack, traffic, "1", by=people[1], why=reasons[1])
             traffic.watch(AFTERWARDS_S)
             later = site.with_registry(stage)
             record = _recorded(later.stack, back, DELIVERED_WITHIN_S)
@@ -177,6 +195,7 @@ def outage(stage: Stage) -> dict[str, Any]:
         restarted = _restarted(stage, later, questions, forth)
     return {
         "back": back,
+        "again": again,
         "record": record,
         "runs": traffic.runs(),
         "forth": forth,
@@ -214,7 +233,7 @@ def _restarted(
 
 
 def bad_releases(stage: Stage) -> dict[str, Any]:
-    """Back while a release is being loaded, and after one that crashed at that."""
+    """Back while a release is being loaded, and after one that crashed at that; then a good one."""
     people, reasons = _words(stage, "releases")
     chance = _chance(stage, "releases")
     third = chance.choice((Kind.GOOD, Kind.BETTER))
@@ -241,6 +260,10 @@ def bad_releases(stage: Stage) -> dict[str, Any]:
             after = rollbacks.rollback(stack, traffic, "2", by=people[1], why=reasons[1])
             traffic.watch(AFTERWARDS_S)
             record_after = _recorded(stack, after, RECORDED_WITHIN_S)
+            promoted_at = traffic.begun
+            registry.point_champion(stack.registry.url, "3")
+            traffic.sees("3", FOLLOWED_WITHIN_S)
+            traffic.watch(SETTLED_S)
     return {
         "slow": slow,
         "crashing": crashing,
@@ -249,6 +272,7 @@ def bad_releases(stage: Stage) -> dict[str, Any]:
         "crashed_at": crashed_at,
         "after_crash": after,
         "record_after_crash": record_after,
+        "promoted_at": promoted_at,
         "runs": traffic.runs(),
     }
 

@@ -121,10 +121,11 @@ def test_promotion_after_a_rollback_wins(evidence, credit):
 def test_promotion_is_recorded(evidence, credit):
     """Who promoted, when and why is in the registry"""
     forward = evidence["forward"]
-    wrong = missing(forward["record"], forward["promoted"])
+    before = forward["champion_before"]
+    wrong = missing(forward["record"], forward["promoted"], previous=before)
     credit.award(
         not wrong,
-        expected="the new champion, with champion.by, .at and .why of the command",
+        expected="the new champion, with champion.by, .at, .why and .previous of the command",
         seen=wrong or "all of it",
         where="forward.record",
     )

@@ -16,9 +16,6 @@ from sandbox.probes import releases
 from sandbox.shipping import Replica
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.runtimes.base import Service
     from sandbox.script import Script
 
 TRUTH = Path(__file__).with_name("truth.yaml")
@@ -45,44 +42,37 @@ GOOD = (Kind.GOOD, Kind.BETTER)
 
 
 def plan(stage: Stage) -> Plan:
-    """Two lanes, each with a stable replica of its own and about as many requests.
-
-    The stack's service is the stable one of the lane that takes longer: it has started already.
-    """
+    """Three lanes: while one waits for a replica to start, the others' customers ask."""
     bad = list(BAD)
     random.Random(stage.variant.number("order")).shuffle(bad)
     return [
         (
-            [_release(n, _stacks_own) for n in ("good_release", "unseen_release", bad[0])],
-            [_release(n, _one_more) for n in bad[1:]],
+            [_release(name) for name in ("good_release", bad[0])],
+            [_release(name) for name in ("unseen_release", bad[1])],
+            [_release(name) for name in bad[2:]],
         ),
         Step("diagnosis", diagnosed),
     ]
 
 
-def _stacks_own(stage: Stage) -> Service:
-    return stage.stack.model
-
-
-def _one_more(stage: Stage) -> Service:
-    return stage.lasting_replica("stable", version=STABLE)
-
-
-def _release(name: str, stable_of: Callable[[Stage], Service]) -> Step:
+def _release(name: str) -> Step:
     def run(stage: Stage) -> dict[str, Any]:
         chance = random.Random(stage.variant.number(name))
         kind = BAD.get(name) or chance.choice(GOOD)
-        return releases.run(
-            stage,
-            name,
-            _customers(stage, chance),
-            _versions(stage)[kind],
-            Replica(stable_of(stage), STABLE),
-            released_at=RELEASED_AT,
-            rows_per_request=ROWS_PER_REQUEST,
-            exposed_max=EXPOSED_MAX if name in BAD else None,
-            dark=name == "unseen_release",
-        )
+        # One of its own: what a stable replica has answered since its start would say how many
+        # releases came before.
+        with stage.replica(version=STABLE) as stable:
+            return releases.run(
+                stage,
+                name,
+                _customers(stage, chance),
+                _versions(stage)[kind],
+                Replica(stable, STABLE),
+                released_at=RELEASED_AT,
+                rows_per_request=ROWS_PER_REQUEST,
+                exposed_max=EXPOSED_MAX if name in BAD else None,
+                dark=name == "unseen_release",
+            )
 
     return Step(name, run)
 

@@ -199,6 +199,7 @@ def perfect() -> dict[str, Any]:
             "runs": [run("2", 20), run("1", 80)],
         },
         "forward": {
+            "champion_before": "1",
             "promoted": done("3", 10, 60),
             "followed": True,
             "record": entries("3", "1"),
@@ -206,8 +207,9 @@ def perfect() -> dict[str, Any]:
         },
         "outage": {
             "back": done("1", 50, 70),
-            "record": record,
-            "runs": [run("1", 20), run("2", 40), run("1", 80), run("2", 20)],
+            "again": done("1", 75, 85, by="chen-li"),
+            "record": entries("1", "3"),
+            "runs": [run("1", 10), run("2", 10), run("3", 40), run("1", 80), run("2", 20)],
             "forth": done("2", 130, 150, by="chen-li"),
             "restarted": {
                 "problem": "",
@@ -224,7 +226,8 @@ def perfect() -> dict[str, Any]:
             "crashed_at": 100,
             "after_crash": done("2", 150, 170),
             "record_after_crash": entries("2", "5"),
-            "runs": [run("2", 35), run("3", 125), run("2", 40)],
+            "promoted_at": 195,
+            "runs": [run("2", 35), run("3", 125), run("2", 40), run("3", 30)],
         },
         "diagnosis": {"findings": [], "truth": [], "problem": ""},
     }
@@ -330,16 +333,34 @@ DOWN = run("", 2, "status 503")
         ),
         ("forward/runs", [run("1", 100)], {"promotion_after_a_rollback_wins": 7}),
         ("forward/record", entries("3", "1", by="root"), {"promotion_is_recorded": 5}),
+        ("forward/record", entries("3", "2"), {"promotion_is_recorded": 5}),
         # The registry's old opinion counts when it is back.
         (
             "outage/runs",
-            [run("1", 20), run("2", 40), run("1", 40), run("2", 20), run("1", 20), run("2", 20)],
+            [run("3", 60), run("1", 40), run("3", 20), run("1", 20), run("2", 20)],
             {"rollback_works_without_the_registry": 13},
+        ),
+        # The one between is not the one that was asked for.
+        (
+            "outage/runs",
+            [run("3", 60), run("2", 5), run("1", 75), run("2", 20)],
+            {"rollback_works_without_the_registry": 13},
+        ),
+        ("outage/again/status", 1, {"rollback_works_without_the_registry": 13}),
+        (
+            "outage/record",
+            entries("1", "3", by="chen-li"),
+            {"record_follows_when_the_registry_is_back": 8},
         ),
         (
             "outage/record",
-            entries("2", "1"),
+            entries("1", "2"),
             {"record_follows_when_the_registry_is_back": 8},
+        ),
+        (
+            "outage/restarted/record",
+            entries("2", "3", by="chen-li"),
+            {"restart_without_the_registry_answers_as_before": 4.5},
         ),
         (
             "outage/restarted/problem",
@@ -359,10 +380,14 @@ DOWN = run("", 2, "status 503")
         # The release turns up after the rollback. Before it, it may.
         (
             "releases/runs",
-            [run("2", 35), run("3", 15), run("4", 10), run("3", 100), run("2", 40)],
+            [run("2", 35), run("3", 15), run("4", 10), run("3", 100), run("2", 40), run("3", 30)],
             {"rollback_wins_over_a_release_under_way": 9},
         ),
-        ("releases/runs", [run("2", 25), run("4", 10), run("3", 125), run("2", 40)], {}),
+        (
+            "releases/runs",
+            [run("2", 25), run("4", 10), run("3", 125), run("2", 40), run("3", 9)],
+            {},
+        ),
         (
             "releases/record/champion",
             "4",
@@ -370,7 +395,18 @@ DOWN = run("", 2, "status 503")
         ),
         (
             "releases/runs",
-            [run("2", 35), run("3", 75), DOWN, run("3", 48), run("2", 40)],
+            [run("2", 35), run("3", 75), DOWN, run("3", 48), run("2", 40), run("3", 30)],
+            {"release_that_crashes_never_answers": 8},
+        ),
+        # Nothing gets in any more after a release that crashed, or it is noticed.
+        (
+            "releases/runs",
+            [run("2", 35), run("3", 125), run("2", 70)],
+            {"release_that_crashes_never_answers": 8},
+        ),
+        (
+            "releases/runs",
+            [run("2", 35), run("3", 125), run("2", 40), DOWN, run("3", 28)],
             {"release_that_crashes_never_answers": 8},
         ),
         ("releases/after_crash/status", 1, {"release_that_crashes_never_answers": 8}),
@@ -417,7 +453,7 @@ def graded_without_outage(
 ) -> Graded:
     """The outage's checks need evidence: the version that was to be left never came."""
     still = perfect()["outage"]
-    still["runs"] = [run("2", 150)]
+    still["runs"] = [run("3", 150)]
     still["record"] = entries("2", "1")
     still["restarted"] = {"problem": "not ready within 30 s"}
     return graded({**steps, "outage": still})

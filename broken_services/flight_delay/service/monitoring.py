@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pipeline.features import CATEGORICAL
 from pipeline.model import Reference, bin_shares
-from prometheus_client import Counter, Histogram
+from prometheus_client import GC_COLLECTOR, Counter, Histogram
 from prometheus_client.core import (
     REGISTRY,
     CounterMetricFamily,
@@ -34,6 +34,9 @@ PREDICTIONS = Histogram(
     "Predicted probability of arriving late",
     buckets=[tenth / 10 for tenth in range(1, 10)],
 )
+
+# How Python tidies up after itself says nothing of the service.
+REGISTRY.unregister(GC_COLLECTOR)
 
 WINDOW_ROWS = 1_000
 # Below this many rows what a window says is mostly noise.
