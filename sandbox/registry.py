@@ -106,12 +106,11 @@ def newest_version(url: str) -> str:
 
 
 def _ask(url: str, method: str, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    # What a submission may make the registry answer sends nobody elsewhere.
+    options: dict[str, Any] = {"timeout": 10, "redirect": False}
+    options["fields" if method == "GET" else "json"] = dict(fields)
     try:
-        answer = (
-            urllib3.request(method, f"{url}{_API}{path}", fields=dict(fields), timeout=10)
-            if method == "GET"
-            else urllib3.request(method, f"{url}{_API}{path}", json=dict(fields), timeout=10)
-        )
+        answer = urllib3.request(method, f"{url}{_API}{path}", **options)
         if answer.status == HTTPStatus.OK:
             content: dict[str, Any] = answer.json()
             return content

@@ -336,7 +336,9 @@ class _TooLateError(SandboxError):
 
 def _ask(url: str, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
     try:
-        answer = urllib3.request("GET", f"{url}{_API}{path}", fields=dict(fields), timeout=10)
+        answer = urllib3.request(
+            "GET", f"{url}{_API}{path}", fields=dict(fields), timeout=10, redirect=False
+        )
         if answer.status == HTTPStatus.NOT_FOUND:
             raise SubmissionFault(
                 expected=f"the registry to keep the model {registry.MODEL}", seen="it was deleted"

@@ -4,7 +4,7 @@ Two ways to start a program, both in a PID namespace of its own, so that when it
 killed the kernel ends every other one, daemons included, before we are told that it is gone:
 
     sandboxed   the submission: new user, PID, IPC, UTS (and cgroup) namespaces, its own root file
-                system, not root, no capabilities, no way to get more
+                system, not root, no capabilities, no way to get more, no keyrings
     leashed     ours: sees everything, but cannot outlive the harness
 
 The network is shared with the host: services talk over loopback. A submission can therefore reach
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import processes
 from sandbox.errors import HarnessFault
+from sandbox.runtimes import seccomp
 from sandbox.runtimes.base import Access
 from sandbox.runtimes.namespaces import Namespaced
 
@@ -138,6 +139,7 @@ def _start_sandboxed(
         environment={},
         stdout=stdout,
         stderr=stderr,
+        calls=seccomp.keyring_filter(),
     )
 
 
@@ -171,26 +173,39 @@ def _start(
     environment: Mapping[str, str],
     stdout: int,
     stderr: int,
+    calls: bytes = b"",
 ) -> processes.Started:
     binary, *arguments = command
     if not binary:
         raise HarnessFault(expected="bubblewrap", seen=available())
     status_read, status_write = os.pipe()
+    passed = {"--json-status-fd": status_write}
     try:
+        if calls:
+            passed["--seccomp"] = _readable(calls)
         process = processes.begin(
-            [binary, "--json-status-fd", str(status_write), *arguments],
+            [binary, *(word for item in passed.items() for word in map(str, item)), *arguments],
             workdir=workdir,
             environment=environment,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=(status_write,),
+            pass_fds=tuple(passed.values()),
         )
     except BaseException:
         os.close(status_read)
         raise
     finally:
-        os.close(status_write)
+        for descriptor in passed.values():
+            os.close(descriptor)
     return Namespaced(process, status_read)
+
+
+def _readable(content: bytes) -> int:
+    """A descriptor that gives some bytes, fewer than a pipe holds."""
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as file:
+        file.write(content)
+    return read
 
 
 def _system_mounts() -> Iterator[str]:

@@ -1,0 +1,3 @@
+import picked_up
+
+picked_up.note("sitecustomize")
