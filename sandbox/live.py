@@ -252,7 +252,7 @@ class Live:
         return {
             path: (status.st_mtime_ns, status.st_size)
             for path, status in entries(self.workspace).items()
-            if path.startswith(("service/", "pipeline/"))
+            if path.startswith(("service/", "pipeline/", "requirements."))
         }
 
 

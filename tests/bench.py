@@ -49,6 +49,7 @@ BUDGETS = {
     "blind_monitoring": (20, 60),
     "reckless_canary": (20, 60),
     "no_rollback": (30, 60),
+    "unrepeatable_environment": (20, 60),
 }
 # The oracle and a partial fix of each, for what has to be the same every time.
 REPEATED = {
@@ -57,6 +58,7 @@ REPEATED = {
     "blind_monitoring": ("oracle", "one_sided"),
     "reckless_canary": ("oracle", "nan_is_no_failure"),
     "no_rollback": ("oracle", "overtaken"),
+    "unrepeatable_environment": ("oracle", "one_hash"),
 }
 
 

@@ -25,8 +25,9 @@ TELLTALES = ("{%", "{{", "{#", ".j2", "flight_delay", "overlay", "healthy", "var
 
 
 def texts(workspace: Path) -> dict[str, str]:
+    """By path. What a wheel holds stands in it as it is: ours are not compressed."""
     return {
-        path: (workspace / path).read_text("utf-8")
+        path: (workspace / path).read_text("latin-1" if path.endswith(".whl") else "utf-8")
         for path in file_digests(workspace)
         if not path.endswith(".parquet")
     }

@@ -53,7 +53,7 @@ def run(
         name: of the episode.
         script: what customers ask, before and after.
         version: the registered version that is shipped.
-        stable: what they have so far.
+        stable: what they have so far; waited for if it is not ready yet.
         released_at: the tick in which it is shipped.
         rows_per_request: flights in each request.
         exposed_max: ends it once so many requests were answered by the release.
@@ -79,6 +79,8 @@ def run(
         prometheus.running(stage.runtime, folder / "prometheus", script.tick_s) as server,
         router.running(stage.runtime, folder / "router") as entrance,
     ):
+        # It may have been started beside all of these.
+        stable.service.wait_ready()
         way = Way(entrance, stable, Replica(canary, version), dark)
         passage = shipping.ship(
             script,

@@ -57,17 +57,24 @@ def promote_newest(stage: Stage) -> dict[str, Any]:
             expected="pipeline.train to register a new version", seen="only the shipped one"
         )
     registry.point_champion(url, newest)
+    answers_with(stage.stack.model.url, newest)
+    return {"version": newest}
+
+
+def answers_with(url: str, version: str) -> None:
+    """Wait until a service says that it serves a version.
+
+    Raises:
+        SubmissionFault: it does not, in the time that following an alias may take.
+    """
     wait_for(
         # Over a new connection each time, several times in a row: a service with several processes
         # has swapped when all of them have.
-        lambda: (
-            all(_answering(stage.stack.model.url) == newest for _ in range(SWAPPED_ASKS)) or None
-        ),
-        what=f"/version to say {newest} after it became champion",
+        lambda: all(_answering(url) == version for _ in range(SWAPPED_ASKS)) or None,
+        what=f"/version to say {version} after it became champion",
         within_s=SWAPPED_WITHIN_S,
         fault=SubmissionFault,
     )
-    return {"version": newest}
 
 
 def _answering(url: str) -> str:

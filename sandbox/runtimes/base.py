@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sandbox.processes import Completed
+    from sandbox.runtimes.building import Builder
 
 HOST, PORT = "{host}", "{port}"
 
@@ -215,6 +216,10 @@ class Runtime(Protocol):
         Raises:
             HarnessFault: they do not reach it.
         """
+
+    @property
+    def builder(self) -> Builder | None:
+        """What builds images; None where there are none."""
 
     def start(self, spec: ServiceSpec) -> Service:
         """Start a service and wait until it is ready; several threads may do so at once.

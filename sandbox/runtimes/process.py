@@ -79,6 +79,11 @@ class ProcessRuntime:
         """Loopback is shared."""
         return LOOPBACK
 
+    @property
+    def builder(self) -> None:
+        """Processes need no images."""
+        return
+
     def start(self, spec: ServiceSpec) -> ProcessService:
         """Start a service and wait until it is ready."""
         taken = None

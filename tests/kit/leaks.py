@@ -37,7 +37,9 @@ def leaked(told: Mapping[str, bytes], name: str, workspace: Path) -> dict[str, l
         name: the kit's scenario.
         workspace: the workspace of the kit's variant, composed apart from the kit.
     """
-    secret = _secret(name) - _public(name) - _lines(_files(workspace))
+    # All of it, wheels and files without an ending too.
+    handed_out = {line for content in contents(workspace).values() for line in _split(content)}
+    secret = _secret(name) - _public(name) - handed_out
     found = {path: sorted(set(_split(content)) & secret) for path, content in told.items()}
     return {path: lines for path, lines in found.items() if lines}
 

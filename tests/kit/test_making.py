@@ -24,7 +24,7 @@ EACH_SCENARIO = pytest.mark.parametrize("name", scenario.names())
 NAME = "skewed_preprocessing"
 TARGET = re.compile(r"^([a-z]+): (.*)\n((?:\t.*\n)+)", re.MULTILINE)
 # What differs: a kit has one scenario and one workspace.
-OF_A_CHECKOUT = " $(if $(SEED),--seed $(SEED)) $(PICK) --runtime $(RUNTIME)"
+OF_A_CHECKOUT = " $(if $(SEED),--seed $(SEED)) $(PICK) $(if $(RUNTIME),--runtime $(RUNTIME))"
 
 
 def targets(makefile: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ MEMORY_BYTES = 4 * 2**30
 TASKS = 1024
 PROCESSORS = 2
 LOG_BYTES = 8 * 2**20
+_TMPFS = f"rw,exec,nosuid,nodev,size={TMP_BYTES},mode=1777"
 _KEEPER_BYTES = 32 * 2**20
 _KEEPER = ("/bin/sleep", "infinity")
 # The daemon's resolver must not ask for names outside. A container's own loopback refuses.
@@ -93,17 +94,8 @@ def create_program(api: APIClient, surroundings: Surroundings, program: Program)
         program.at,
         {
             "mounts": mounts,
-            "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,size={TMP_BYTES},mode=1777"},  # noqa: S108
-            "shm_size": SHM_BYTES,
-            "mem_limit": MEMORY_BYTES,
-            "memswap_limit": MEMORY_BYTES,
-            "pids_limit": TASKS,
-            "nano_cpus": int(min(PROCESSORS, surroundings.processors) * 1e9),
-            "ulimits": [
-                Ulimit(name="core", soft=LIMITS["c"], hard=LIMITS["c"]),
-                Ulimit(name="nofile", soft=LIMITS["n"], hard=LIMITS["n"]),
-                Ulimit(name="fsize", soft=LIMITS["f"] * 512, hard=LIMITS["f"] * 512),
-            ],
+            "tmpfs": {"/tmp": _TMPFS},  # noqa: S108
+            **_limits(surroundings),
             "log_config": LogConfig(type="json-file" if program.logged else "none", config=log),
         },
         entrypoint=list(INIT),
@@ -125,33 +117,86 @@ def create_keeper(api: APIClient, surroundings: Surroundings, address: str) -> C
     return _create(api, surroundings, address, limits, entrypoint=list(_KEEPER))
 
 
+def create_of_image(
+    api: APIClient,
+    surroundings: Surroundings,
+    image: str,
+    *,
+    at: Container | None,
+    environment: Mapping[str, str],
+    writable: Sequence[str] = (),
+    command: Sequence[str] | None = None,
+) -> Container:
+    """Make a container of an image that a submission described, as that says itself.
+
+    Its user and its command are its own, and it may write to its file system as far as that user
+    may. For the rest it is limited like every other program.
+
+    Args:
+        api: the daemon.
+        surroundings: what containers have in common.
+        image: what the daemon calls it.
+        at: the keeper of the address it answers at; None for no network at all.
+        environment: variables on top of the image's.
+        writable: folders that everybody in it may write to, empty at first.
+        command: what it runs; None for what the image says.
+
+    Raises:
+        HarnessFault: the daemon cannot.
+    """
+    log = {"max-size": str(LOG_BYTES), "max-file": "2"}
+    limits = {
+        "read_only": False,
+        "tmpfs": dict.fromkeys(("/tmp", *writable), _TMPFS),  # noqa: S108
+        **_limits(surroundings),
+        "log_config": LogConfig(type="json-file", config=log),
+    }
+    program = {"image": image, "user": None, "environment": dict(environment), "command": command}
+    return _create(api, surroundings, at, limits, **program)
+
+
+def _limits(surroundings: Surroundings) -> dict[str, Any]:
+    """Of all that a program can use up."""
+    return {
+        "shm_size": SHM_BYTES,
+        "mem_limit": MEMORY_BYTES,
+        "memswap_limit": MEMORY_BYTES,
+        "pids_limit": TASKS,
+        "nano_cpus": int(min(PROCESSORS, surroundings.processors) * 1e9),
+        "ulimits": [
+            Ulimit(name="core", soft=LIMITS["c"], hard=LIMITS["c"]),
+            Ulimit(name="nofile", soft=LIMITS["n"], hard=LIMITS["n"]),
+            Ulimit(name="fsize", soft=LIMITS["f"] * 512, hard=LIMITS["f"] * 512),
+        ],
+    }
+
+
 def _create(
     api: APIClient,
     surroundings: Surroundings,
-    at: str | Container,
+    at: str | Container | None,
     limits: Mapping[str, Any],
     **program: Any,
 ) -> Container:
     """What holds for every container: nobody's rights, and no network but the run's."""
     uid, gid = ownership.user()
     network: dict[str, Any] = {"network_mode": surroundings.network, "dns": [_NO_DNS]}
-    if isinstance(at, Container):
+    if at is None:
+        network = {"network_mode": "none"}
+    elif isinstance(at, Container):
         network = {"network_mode": f"container:{at.identity}"}
     else:
         place = api.create_endpoint_config(ipv4_address=at)
         config = api.create_networking_config({surroundings.network: place})
         program |= {"networking_config": config, "hostname": "sandbox"}
+    program = {"image": surroundings.image, "user": f"{uid}:{gid}", **program}
     with asking("the Docker daemon to make a container"):
         made = api.create_container(
-            surroundings.image,
-            user=f"{uid}:{gid}",
             labels=dict(surroundings.labels),
             host_config=api.create_host_config(
-                read_only=True,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
-                **network,
-                **limits,
+                **{"read_only": True, **network, **limits},
             ),
             **program,
         )

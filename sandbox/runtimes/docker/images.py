@@ -28,7 +28,7 @@ from sandbox.runtimes.docker import bases, wheels
 from sandbox.runtimes.docker.daemon import asking, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import IO
 
     from docker import APIClient
@@ -81,20 +81,39 @@ def ensure(api: APIClient) -> Image:
     """
     if found := find(api):
         return found
-    with _alone():
+    with alone():
         # Somebody else may have made it while we waited.
         if found := find(api):
             return found
         base = bases.ensure(api)
         name = _name(base)
+        labels = {BASE_LABEL: base.origin, BASE_DIGEST_LABEL: base.digest}
         with _context(wheels.folder()) as context:
-            _build(api, name, base, context)
+            build(api, name, context, {"BASE": base.name}, labels)
         if found := _inspected(api, name):
             return found
     raise HarnessFault(expected=f"the image {name} once it is made", seen="none")
 
 
-def _build(api: APIClient, name: str, base: Base, context: IO[bytes]) -> None:
+def build(
+    api: APIClient,
+    name: str,
+    context: IO[bytes],
+    arguments: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> None:
+    """Build an image of ours.
+
+    Args:
+        api: the daemon.
+        name: its name and tag.
+        context: what it is built from, as a tar file.
+        arguments: of its Dockerfile.
+        labels: what it is labelled with besides.
+
+    Raises:
+        HarnessFault: it cannot be built.
+    """
     said: list[str] = []
     expected = f"the image {name} to be built"
     with asking(expected):
@@ -102,8 +121,8 @@ def _build(api: APIClient, name: str, base: Base, context: IO[bytes]) -> None:
             fileobj=context,
             custom_context=True,
             tag=name,
-            buildargs={"BASE": base.name},
-            labels={BASE_LABEL: base.origin, BASE_DIGEST_LABEL: base.digest},
+            buildargs=dict(arguments),
+            labels=dict(labels),
             network_mode="none",
             rm=True,
             forcerm=True,
@@ -154,7 +173,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Nobody else of this checkout makes the image meanwhile."""
     _LOCK.parent.mkdir(parents=True, exist_ok=True)
     with _LOCK.open("w") as lock:

@@ -21,6 +21,7 @@ from sandbox.processes import Completed
 from sandbox.runtimes import process
 from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.runtimes.docker import containers, daemon, images, ownership
+from sandbox.runtimes.docker.building import Builder
 from sandbox.runtimes.docker.containers import Program, Surroundings
 from sandbox.runtimes.docker.daemon import RUN_LABEL, asking
 from sandbox.runtimes.docker.network import Network
@@ -111,6 +112,11 @@ class DockerRuntime:
                 "--runtime process",
             )
         return gateway
+
+    @cached_property
+    def builder(self) -> Builder:
+        """Builds on a host made of the image that everything else runs in."""
+        return Builder(self._image, self._labels, self._shared)
 
     def start(self, spec: ServiceSpec) -> Service:
         """Start a service and wait until it is ready."""
@@ -209,6 +215,11 @@ class DockerRuntime:
     @cached_property
     def _places(self) -> Places:
         return Places(self._api, self._surroundings, self._network)
+
+    def _shared(self) -> tuple[Surroundings, Places]:
+        """What containers that are made elsewhere need."""
+        with self._lock:  # there is to be one of each
+            return self._surroundings, self._places
 
     def _create(self, program: Program) -> Container:
         container = containers.create_program(self._api, self._surroundings, program)

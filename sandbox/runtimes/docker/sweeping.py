@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError, NotFound
@@ -38,6 +39,11 @@ def sweep(api: APIClient, *, cache: bool) -> list[str]:
         for found in _abandoned(api.volumes(filters={"label": RUN_LABEL})["Volumes"] or []):
             api.remove_volume(found["Name"], force=True)
             done.append(f"removed volume {found['Name']}")
+        for found in _abandoned(api.images(filters={"label": RUN_LABEL})):
+            # One that a submission described; a part of it may have gone with another.
+            with contextlib.suppress(NotFound):
+                api.remove_image(found["Id"], force=True)
+                done.append(f"removed image {found['Id'].removeprefix('sha256:')[:12]}")
         if cache:
             done += [f"removed image {name}" for name in _remove_images(api)]
     return done

@@ -1,0 +1,2 @@
+def clean(flight):
+    return flight
