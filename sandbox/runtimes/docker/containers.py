@@ -33,7 +33,6 @@ MEMORY_BYTES = 4 * 2**30
 TASKS = 1024
 PROCESSORS = 2
 LOG_BYTES = 8 * 2**20
-_TMPFS = f"rw,exec,nosuid,nodev,size={TMP_BYTES},mode=1777"
 _KEEPER_BYTES = 32 * 2**20
 _KEEPER = ("/bin/sleep", "infinity")
 # The daemon's resolver must not ask for names outside. A container's own loopback refuses.
@@ -94,7 +93,7 @@ def create_program(api: APIClient, surroundings: Surroundings, program: Program)
         program.at,
         {
             "mounts": mounts,
-            "tmpfs": {"/tmp": _TMPFS},  # noqa: S108
+            "tmpfs": _tmpfs("/tmp"),  # noqa: S108
             **_limits(surroundings),
             "log_config": LogConfig(type="json-file" if program.logged else "none", config=log),
         },
@@ -147,12 +146,17 @@ def create_of_image(
     log = {"max-size": str(LOG_BYTES), "max-file": "2"}
     limits = {
         "read_only": False,
-        "tmpfs": dict.fromkeys(("/tmp", *writable), _TMPFS),  # noqa: S108
+        "tmpfs": _tmpfs("/tmp", *writable),  # noqa: S108
         **_limits(surroundings),
         "log_config": LogConfig(type="json-file", config=log),
     }
     program = {"image": image, "user": None, "environment": dict(environment), "command": command}
     return _create(api, surroundings, at, limits, **program)
+
+
+def _tmpfs(*folders: str) -> dict[str, str]:
+    """Folders in memory, of which each has a size."""
+    return dict.fromkeys(folders, f"rw,exec,nosuid,nodev,size={TMP_BYTES},mode=1777")
 
 
 def _limits(surroundings: Surroundings) -> dict[str, Any]:
