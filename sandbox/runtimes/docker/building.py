@@ -8,9 +8,7 @@ What an image holds is read by the daemon out of its file system: nothing of the
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
-import json
 import secrets
 import tarfile
 import time
@@ -343,5 +341,5 @@ def _is_there(api: APIClient, name: str) -> bool:
 
 def _host_name(image: Image) -> str:
     """Named after all that goes in."""
-    parts = [image.digest, *((HOST / name).read_text("utf-8") for name in _HOST_FILES)]
-    return f"{REPOSITORY}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
+    files = ((HOST / name).read_text("utf-8") for name in _HOST_FILES)
+    return images.named(REPOSITORY, image.digest, *files)

@@ -37,10 +37,11 @@ def _lines(folder: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _add(tar: tarfile.TarFile, name: str, text: str) -> None:
+def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Add a file that is in no folder; it belongs to root and may be read."""
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(text.encode()), 0o644
-    tar.addfile(entry, io.BytesIO(text.encode()))
+    entry.size, entry.mode = len(content), 0o644
+    tar.addfile(entry, io.BytesIO(content))
 
 
 @contextlib.contextmanager
@@ -51,9 +52,9 @@ def packed(folder: Path, names: tuple[str, ...], dockerfile: str = "") -> Iterat
             for name in names:
                 tar.add(folder / name, name, recursive=False, filter=_plain)
             if dockerfile:
-                _add(tar, DOCKERFILE, dockerfile)
+                add(tar, DOCKERFILE, dockerfile.encode())
                 # The daemon takes what it is told here out of the folder, and so does not copy it.
-                _add(tar, IGNORED, "\n".join([*_lines(folder), DOCKERFILE]))
+                add(tar, IGNORED, "\n".join([*_lines(folder), DOCKERFILE]).encode())
         file.seek(0)
         yield file
 

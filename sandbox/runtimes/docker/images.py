@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import io
 import json
 import tarfile
 import tempfile
@@ -24,7 +23,7 @@ from docker.errors import ImageNotFound
 
 from sandbox import paths
 from sandbox.errors import HarnessFault
-from sandbox.runtimes.docker import bases, wheels
+from sandbox.runtimes.docker import bases, contexts, wheels
 from sandbox.runtimes.docker.daemon import asking, fault
 
 if TYPE_CHECKING:
@@ -147,9 +146,13 @@ def _inspected(api: APIClient, name: str) -> Image | None:
 
 def _name(base: Base) -> str:
     """Named after all that goes in."""
-    parts = [base.digest, wheels.requirements()]
-    parts += [(SOURCES / name).read_text("utf-8") for name in _INGREDIENTS]
-    return f"{REPOSITORY}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
+    files = ((SOURCES / name).read_text("utf-8") for name in _INGREDIENTS)
+    return named(REPOSITORY, base.digest, wheels.requirements(), *files)
+
+
+def named(repository: str, *parts: str) -> str:
+    """A name whose tag is a digest of all that goes in."""
+    return f"{repository}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
 
 
 @contextlib.contextmanager
@@ -158,18 +161,12 @@ def _context(packages: Path) -> Iterator[IO[bytes]]:
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
             for name in _INGREDIENTS:
-                _add(tar, name, (SOURCES / name).read_bytes())
-            _add(tar, "build/requirements.txt", wheels.requirements().encode())
+                contexts.add(tar, name, (SOURCES / name).read_bytes())
+            contexts.add(tar, "build/requirements.txt", wheels.requirements().encode())
             for wheel in sorted(packages.iterdir()):
                 tar.add(wheel, f"build/wheels/{wheel.name}")
         file.seek(0)
         yield file
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), 0o644
-    tar.addfile(entry, io.BytesIO(content))
 
 
 @contextlib.contextmanager
