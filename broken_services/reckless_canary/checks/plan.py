@@ -17,6 +17,8 @@ TICK_S = 10
 RELEASED_AT, WINDOW_TICKS = 6, 90
 # Half of the traffic that there is when it counts, for half of the time that it takes.
 REQUESTS_PER_TICK, ROWS_PER_REQUEST = 25, 10
+# Beyond that share a bad release earns nothing any more, and the rest of it need not be replayed.
+EXPOSED_MAX = WINDOW_TICKS * REQUESTS_PER_TICK // 3
 STABLE = "1"
 SHIPPED = {"good_release": ("2", 9), "erring_release": ("3", 14)}
 
@@ -38,16 +40,17 @@ def _release(name: str, version: str, hour: int) -> Step:
             rows_per_request=ROWS_PER_REQUEST,
             seed=SEED,
         )
-        stable = stage.lasting_replica(f"stable before the {name}", version=STABLE)
-        return releases.run(
-            stage,
-            name,
-            customers,
-            version,
-            Replica(stable, STABLE),
-            released_at=RELEASED_AT,
-            rows_per_request=ROWS_PER_REQUEST,
-            exposed_max=WINDOW_TICKS * REQUESTS_PER_TICK // 3 if name != "good_release" else None,
-        )
+        # One of its own beside the canary, as when it counts.
+        with stage.replica(version=STABLE, ready=False) as stable:
+            return releases.run(
+                stage,
+                name,
+                customers,
+                version,
+                Replica(stable, STABLE),
+                released_at=RELEASED_AT,
+                rows_per_request=ROWS_PER_REQUEST,
+                exposed_max=None if name == "good_release" else EXPOSED_MAX,
+            )
 
     return Step(name, run)
