@@ -25,7 +25,7 @@ from sandbox.progress import Progress, Silent
 from sandbox.stack import service_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -144,7 +144,7 @@ class Step:
     run: Callable[[Stage], Mapping[str, Any]]
 
 
-Plan: TypeAlias = "Step | list[Plan] | tuple[Plan, ...]"
+Plan: TypeAlias = "Step | Sequence[Plan]"
 
 
 def collect(plan: Plan, stage: Stage, writer: EvidenceWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.report import episodes
@@ -22,7 +23,9 @@ from sandbox.report.pictures import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.report.pictures import Figure, Steps
+    from matplotlib.figure import Figure
+
+    from sandbox.report.pictures import Steps
 
 DAY_S, HOUR_S = 86_400, 3_600
 BIAS_MAX, AUC_MIN = 0.12, 0.62
@@ -44,13 +47,13 @@ GAUGES = {
 def pictures(evidence: Steps) -> list[Picture]:
     return [
         *(
-            picture(title, lambda figure, name=name: weeks(figure, evidence, name), height_in=3.4)
+            picture(title, partial(weeks, evidence=evidence, name=name), height_in=3.4)
             for name, title in WEEKS.items()
         ),
         *(
             picture(
                 f"{name} as exported and as the labels say, in late summer as it was",
-                lambda figure, ours=ours: gauge(figure, evidence["real"], ours),
+                partial(gauge, evidence=evidence, ours=ours),
                 height_in=2.6,
                 width_in=HALF_IN,
             )
@@ -85,9 +88,9 @@ def daily(pictured: Mapping[str, Any]) -> dict[str, Any]:
     def mean(values: list[float | None], rows: list[int]) -> list[float | None]:
         found: list[float | None] = []
         for members in days.values():
-            known = [n for n in members if values[n] is not None]
-            total = sum(rows[n] for n in known)
-            found.append(sum(values[n] * rows[n] for n in known) / total if total else None)  # type: ignore[operator]
+            known = [(v, rows[n]) for n in members if (v := values[n]) is not None]
+            total = sum(count for _, count in known)
+            found.append(sum(v * count for v, count in known) / total if total else None)
         return found
 
     return {
@@ -98,7 +101,8 @@ def daily(pictured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def gauge(figure: Figure, seen: Mapping[str, Any], ours: str) -> str:
+def gauge(figure: Figure, evidence: Steps, ours: str) -> str:
+    seen = evidence["real"]
     metric, objectives = GAUGES[ours]
     quality = seen["quality"]
     at = numbers(quality["at_s"]) / DAY_S

@@ -40,7 +40,7 @@ def test_lost_scrape_is_noticed(evidence, credit):
     alarm = first_alarm(episode, fault)
     late_min = (alarm.start_s - fault["start_s"]) / MINUTE_S if alarm else None
     credit.award(
-        band(late_min, full=LOST_FULL_MIN, nothing=LOST_NOTHING_MIN) if alarm else 0,
+        band(late_min, full=LOST_FULL_MIN, nothing=LOST_NOTHING_MIN),
         expected=f"an alert within {LOST_FULL_MIN} minutes, at most {LOST_NOTHING_MIN}",
         seen=f"{alarm.alert} after {late_min:.0f} minutes" if alarm else "no alert",
         where="incidents.alerts",
@@ -146,14 +146,16 @@ def burnt(episode, credit, kind):
     """Award by the share of the month's budget that is gone when somebody is paged."""
     fault = fault_of(episode, kind)
     alarm = first_alarm(episode, fault, severities=(PAGE,))
-    late_s = alarm.start_s - fault["start_s"] if alarm else None
-    gone = late_s * MISBEHAVING / (BUDGET_SHARE * BUDGET_DAYS * DAY_S) if alarm else None
+    budget_s = BUDGET_SHARE * BUDGET_DAYS * DAY_S
+    gone, seen = None, "no page"
+    if alarm:
+        late_s = alarm.start_s - fault["start_s"]
+        gone = late_s * MISBEHAVING / budget_s
+        seen = f"{alarm.alert} at {gone:.1%}, {clock(late_s)} h after the start"
     credit.award(
-        band(gone, full=BURNT_FULL, nothing=BURNT_NOTHING) if alarm else 0,
+        band(gone, full=BURNT_FULL, nothing=BURNT_NOTHING),
         expected=f"a page by {BURNT_FULL:.0%} of the budget of {BUDGET_DAYS} days, at most "
         f"{BURNT_NOTHING:.0%}",
-        seen=f"{alarm.alert} at {gone:.1%}, {clock(late_s)} h after the start"
-        if alarm
-        else "no page",
+        seen=seen,
         where="incidents.alerts",
     )

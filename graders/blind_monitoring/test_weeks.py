@@ -39,7 +39,7 @@ def test_missing_labels_are_noticed(evidence, credit):
     alarm = first_alarm(episode, fault)
     late_h = (alarm.start_s - fault["start_s"]) / HOUR_S if alarm else None
     credit.award(
-        band(late_h, full=LABELS_FULL_H, nothing=LABELS_NOTHING_H) if alarm else 0,
+        band(late_h, full=LABELS_FULL_H, nothing=LABELS_NOTHING_H),
         expected=f"an alert within {LABELS_FULL_H} h of the last label, at most {LABELS_NOTHING_H}",
         seen=f"{alarm.alert} after {late_h:.0f} h" if alarm else silent(episode),
         where="healthy.alerts",
@@ -69,7 +69,7 @@ def paged(episode, credit, where):
     alarm = first_alarm(episode, fault, severities=(PAGE,))
     late_d = (alarm.start_s - missed_s) / DAY_S if alarm else None
     credit.award(
-        band(late_d, full=PAGE_FULL_D, nothing=PAGE_NOTHING_D) if alarm else 0,
+        band(late_d, full=PAGE_FULL_D, nothing=PAGE_NOTHING_D),
         expected=f"a page within {PAGE_FULL_D} days of an objective missed for good "
         f"(day {missed_s / DAY_S:.1f}), at most {PAGE_NOTHING_D}",
         seen=f"{alarm.alert} on day {alarm.start_s / DAY_S:.1f}" if alarm else silent(episode),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandbox import script
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sandbox.report.pictures import Figure, Steps
+    from matplotlib.figure import Figure
+
+    from sandbox.report.pictures import Steps
 
 FAULTY = {
     "frozen_weather": "Frozen weather",
@@ -36,7 +39,7 @@ def pictures(evidence: Steps) -> list[Picture]:
     return [
         picture(
             title,
-            lambda figure, step=step: episode(figure, evidence[step]),
+            partial(episode, evidence=evidence, step=step),
             width_in=HALF_IN,
             height_in=height,
         )
@@ -45,7 +48,8 @@ def pictures(evidence: Steps) -> list[Picture]:
     ]
 
 
-def episode(figure: Figure, seen: Mapping[str, Any]) -> str:
+def episode(figure: Figure, evidence: Steps, step: str) -> str:
+    seen = evidence[step]
     return episodes.timeline(
         figure, seen, unit_s=script.HOUR_S, unit="hours", noticed_s=noticed(seen)
     )

@@ -57,7 +57,7 @@ def fault_of(buckets, rows, buckets_min):
 
 def faults_by_name(evidence, key, judge):
     """What is wrong on any of the days, by name."""
-    found = {}
+    found: dict[str, str] = {}
     for day in DAYS:
         exported = evidence[day]["exported"]
         for name, seen in exported[key].items():

@@ -20,7 +20,9 @@ from sandbox.report.pictures import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sandbox.report.pictures import Figure, Steps
+    from matplotlib.figure import Figure
+
+    from sandbox.report.pictures import Steps
 
 COLORS = (BEFORE, AFTER, REFERENCE, MUTED)
 FAILED = "failed"

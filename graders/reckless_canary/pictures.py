@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandbox.report import rollouts
 from sandbox.report.pictures import HALF_IN, Picture, picture
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from sandbox.report.pictures import Steps
 
 RELEASES = {
@@ -24,9 +27,13 @@ def pictures(evidence: Steps) -> list[Picture]:
     return [
         picture(
             title,
-            lambda figure, step=step: rollouts.passage(figure, evidence[step]),
+            partial(passage, evidence=evidence, step=step),
             width_in=HALF_IN,
             height_in=4.6,
         )
         for step, title in RELEASES.items()
     ]
+
+
+def passage(figure: Figure, evidence: Steps, step: str) -> str:
+    return rollouts.passage(figure, evidence[step])

@@ -25,7 +25,10 @@ from sandbox.report.pictures import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.report.pictures import Axes, Figure, Steps
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sandbox.report.pictures import Steps
 
 TIERS = ("loud", "middle", "faint")
 ALL_SKEWS = "+".join(TIERS)
@@ -322,7 +325,7 @@ def parity_test(figure: Figure, data: Mapping[str, Any]) -> str:
         said = {"pass": "passed", "fail": "failed"}.get(did, f"broke, status {run['status']}")
         if run.get("timed_out"):
             said = "took too long"
-        center = {"x": column + 0.47, "ha": "center", "va": "center"}
+        center: dict[str, Any] = {"x": column + 0.47, "ha": "center", "va": "center"}
         axes.barh(1, 0.94, left=column, height=0.9, align="center", color="#eef0f2")
         axes.barh(0, 0.94, left=column, height=0.9, color=GOOD if right else BAD)
         axes.text(y=1.85, s=label(run["service"], 24), weight="bold", **center)

@@ -19,7 +19,10 @@ from sandbox.report.pictures import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.report.pictures import Axes, Figure, Steps
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sandbox.report.pictures import Steps
 
 EQUAL_WITHIN = 1e-6
 

@@ -128,10 +128,12 @@ def timeliness(late: float, noticed: float) -> float:
     return min(1.0, (2 / (1 + math.exp(5 * position)) - 1) / 0.98661)
 
 
-def band(value: float, *, full: float, nothing: float) -> float:
+def band(value: float | None, *, full: float, nothing: float) -> float:
     """Share of the points for a measure: 1 at `full` or better, 0 at `nothing` or worse, and in
-    between a straight line. Either may be the larger one.
+    between a straight line. Either may be the larger one. What never came (None) earns nothing.
     """
+    if value is None:
+        return 0.0
     return min(1.0, max(0.0, (value - nothing) / (full - nothing)))
 
 

@@ -182,9 +182,13 @@ def test_later_is_never_better_and_the_unit_does_not_matter() -> None:
         (0.8, 0.9, 0.5, 0.75),
         (0.5, 0.9, 0.5, 0.0),
         (-1.0, 0.9, 0.5, 0.0),
+        (None, 0.2, 1.0, 0.0),
+        (None, 0.9, 0.5, 0.0),
     ],
 )
-def test_a_band_works_both_ways(value: float, full: float, nothing: float, share: float) -> None:
+def test_a_band_works_both_ways(
+    value: float | None, full: float, nothing: float, share: float
+) -> None:
     assert band(value, full=full, nothing=nothing) == pytest.approx(share)
 
 

@@ -1,6 +1,6 @@
 """Public checks: what a candidate who debugs labels and alerts wants to see."""
 
-from sandbox.grading import check
+from sandbox.grading import check, findings
 from sandbox.grading.alarms import clock, false_alarms, first_alarm, usable
 
 WEEKS, DAY = "weeks", "half_a_day"
@@ -94,14 +94,8 @@ def test_labels_are_bounded(evidence, credit):
 
 @check(points=1, competency="diagnosis")
 def test_diagnosis_can_be_read(evidence, credit):
-    """diagnosis.yaml can be read and has findings"""
-    said = evidence["diagnosis"]
-    credit.award(
-        bool(said["findings"]),
-        expected="at least one finding, in the words of the ticket",
-        seen=said["problem"] or f"{len(said['findings'])} findings",
-        where="diagnosis",
-    )
+    """diagnosis.yaml can be read and names something"""
+    findings.require_some(evidence["diagnosis"], credit)
 
 
 def award_told(episode, credit, where, wanted):

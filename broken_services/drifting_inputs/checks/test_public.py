@@ -1,6 +1,6 @@
 """Public checks: what a candidate who debugs alerts wants to see."""
 
-from sandbox.grading import check
+from sandbox.grading import check, findings
 from sandbox.grading.alarms import clock, false_alarms, first_alarm, usable
 
 DAY = "an_ordinary_day"
@@ -76,11 +76,5 @@ def test_distributions_are_exported(evidence, credit):
 
 @check(points=1, competency="diagnosis")
 def test_diagnosis_can_be_read(evidence, credit):
-    """diagnosis.yaml can be read and has findings"""
-    said = evidence["diagnosis"]
-    credit.award(
-        bool(said["findings"]),
-        expected="at least one finding, in the words of the ticket",
-        seen=said["problem"] or f"{len(said['findings'])} findings",
-        where="diagnosis",
-    )
+    """diagnosis.yaml can be read and names something"""
+    findings.require_some(evidence["diagnosis"], credit)

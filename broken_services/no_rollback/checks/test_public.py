@@ -1,6 +1,6 @@
 """Public checks: what the control room would notice, as far as one rollback shows it."""
 
-from sandbox.grading import check
+from sandbox.grading import check, findings
 from sandbox.grading.records import missing
 from sandbox.grading.sequences import in_words, noticed, part
 
@@ -65,10 +65,4 @@ def test_next_release_gets_in(evidence, credit):
 @check(points=1, competency="diagnosis")
 def test_diagnosis_can_be_read(evidence, credit):
     """diagnosis.yaml can be read and names something"""
-    said = evidence["diagnosis"]
-    credit.award(
-        bool(said["findings"]),
-        expected="a finding for each fault",
-        seen=said["problem"] or f"{len(said['findings'])} findings",
-        where="diagnosis",
-    )
+    findings.require_some(evidence["diagnosis"], credit)

@@ -1,6 +1,6 @@
 """Public checks: what somebody who writes a manifest wants to see."""
 
-from sandbox.grading import check
+from sandbox.grading import check, findings
 
 FEW = 0.05
 
@@ -57,10 +57,4 @@ def test_erring_releases_are_aborted(evidence, credit):
 @check(points=1, competency="diagnosis")
 def test_diagnosis_can_be_read(evidence, credit):
     """diagnosis.yaml can be read and names something"""
-    said = evidence["diagnosis"]
-    credit.award(
-        float(bool(said["findings"])),
-        expected="a finding for each fault",
-        seen=said["problem"] or f"{len(said['findings'])} findings",
-        where="diagnosis",
-    )
+    findings.require_some(evidence["diagnosis"], credit)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sandbox.grading import check
+from sandbox.grading import check, findings
 from sandbox.grading.environments import differing, disagreements, is_there
 from sandbox.grading.parity import ROWS_EQUAL_MIN, rows_equal
 
@@ -108,10 +108,4 @@ def test_dockerfile_can_be_built_offline(evidence, credit):
 @check(points=1, competency="diagnosis")
 def test_diagnosis_can_be_read(evidence, credit):
     """diagnosis.yaml can be read and names something"""
-    said = evidence["diagnosis"]
-    credit.award(
-        bool(said["findings"]),
-        expected="a finding for each fault",
-        seen=said["problem"] or f"{len(said['findings'])} findings",
-        where="diagnosis",
-    )
+    findings.require_some(evidence["diagnosis"], credit)
