@@ -127,6 +127,7 @@ class Production:
             labelled=len(late),
             mean_prediction=round(sum(predictions) / len(late), 3) if late else None,
             late_rate=round(sum(late) / len(late), 3) if late else None,
+            version=exchanges[-1][1].version if exchanges else "",
         )
 
     def _references(self, places: list[int]) -> list[float]:

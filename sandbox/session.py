@@ -50,6 +50,7 @@ class Figures:
         labelled: how many flights that are.
         mean_prediction: over the same flights.
         late_rate: what really happened to them.
+        version: of the model that answered last, as the service says; empty where it does not say.
     """
 
     now: str = ""
@@ -61,6 +62,7 @@ class Figures:
     labelled: int = 0
     mean_prediction: float | None = None
     late_rate: float | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sandbox import scenario as scenarios
 from sandbox.errors import UsageError
+from sandbox.report.words import plain
 from sandbox.variant import SEED
 from sandbox.workspace import MARK, read_mark
 
@@ -70,7 +71,7 @@ def greet(console: Console, state: State, *, new: bool) -> None:
     console.print(
         Text.assemble(
             ("Ticket    ", "bold"),
-            f"{state.workspace}/TICKET.md\n",
+            f"{state.workspace}/TICKET.md, which ends with the words for diagnosis.yaml\n",
             ("Edit      ", "bold"),
             f"{', '.join(setting.editable)}\n",
             ("Next      ", "bold"),
@@ -102,9 +103,10 @@ def show_status(console: Console, state: State) -> None:
         table.add_row("Clock", f"{figures.now} (simulated)")
         table.add_row(
             "Traffic",
-            f"{figures.requests_per_s:g} requests/s, each an hour's flights, "
+            f"{figures.requests_per_s:g} requests/s, a replay with an hour's flights in each, "
             f"p95 {figures.p95_ms:g} ms, {figures.errors:.1%} without a prediction",
         )
+        table.add_row("Version", Text(plain(figures.version) or "the answers do not say"))
     if figures.auc is not None:
         table.add_row(
             "Customers",

@@ -55,6 +55,7 @@ def test_a_day_is_replayed_and_its_labels_come_a_day_later(all_flights: pd.DataF
     ids = [record["flight_id"] for request in first.asked for record in request]
     assert ids == day["flight_id"].tolist()
     assert first.labels == []
+    assert production.figures().version == "1"
     second = replayed(production, 24)
     labels = {label["flight_id"]: label["late"] for part in second.labels for label in part}
     assert labels == dict(zip(day["flight_id"], day["late"] == 1, strict=True))

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from rich.console import Console
 
-from sandbox.session import Alert, Monitoring, State
+from sandbox.session import Alert, Figures, Monitoring, State
 from sandbox.welcome import show_status
 
 STATE = State(1, "drifting_inputs", "1", "/a/workspace", "running")
@@ -66,3 +66,14 @@ def clock(since: str) -> str:
 )
 def test_the_line_of_prometheus(monitoring: Monitoring | None, lines: list[str]) -> None:
     assert status(monitoring) == lines
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [("2", "Version 2"), ("", "Version the answers do not say"), ("\x1b[31m3", "Version 3")],
+)
+def test_the_version_is_what_the_answers_say(said: str, line: str) -> None:
+    output = io.StringIO()
+    figures = Figures(now="2013-08-05T10:00", version=said)
+    show_status(Console(file=output, width=200), replace(STATE, figures=figures))
+    assert line in {" ".join(each.split()) for each in output.getvalue().splitlines()}

@@ -81,9 +81,12 @@ def logs(
 def release(
     version: Annotated[str, typer.Argument(help="Which version of the model, such as v2.")],
 ) -> None:
-    """Ship a version through the workspace's manifest in what runs, and tell how it goes."""
+    """Ship a version through the workspace's manifest in what runs, and tell how it goes.
+
+    An abort is no error of the command: of a bad release it is what the manifest is for.
+    """
     from sandbox import releasing  # noqa: PLC0415
-    from sandbox.report.passages import lines, problems  # noqa: PLC0415
+    from sandbox.report.passages import closing, lines, problems  # noqa: PLC0415
 
     terminal = console()
     before: Mapping[str, Any] = {}
@@ -95,8 +98,7 @@ def release(
             for line in problems(told.problem):
                 terminal.print(line)
             raise typer.Exit(BELOW)
-    if before.get("outcome") != "promoted":
-        raise typer.Exit(BELOW)
+    terminal.print(closing(version, before["outcome"]))
 
 
 def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process") -> None:

@@ -18,6 +18,7 @@ from sandbox.report.pictures import label
 from sandbox.report.rollouts import ending
 from sandbox.report.words import listed, plain
 from sandbox.rollout.analysis import ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
+from sandbox.rollout.state import PROMOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,6 +107,13 @@ def problems(problem: str) -> list[Text]:
         for line in problem.splitlines()
         if line.strip()
     ]
+
+
+def closing(version: str, outcome: str) -> Text:
+    """What a release that was promoted or aborted means for customers, in a sentence."""
+    if outcome == PROMOTED:
+        return Text(f"{version} was promoted: it answers everybody from now on.", "bold green")
+    return Text(f"{version} was aborted: what answered before answers everybody again.", "bold red")
 
 
 def clock(at_s: float) -> str:

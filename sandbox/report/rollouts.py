@@ -115,7 +115,7 @@ def ending(release: Mapping[str, Any]) -> str:
     if release["outcome"] == ABORTED:
         return f"Aborted after {release['ended_s']:.0f} s by {cause(rollout)}; {reached}."
     if release["outcome"] == PROMOTED:
-        return f"Promoted after {release['ended_s']:.0f} s; until then {reached}."
+        return f"Promoted after {release['ended_s']:.0f} s, to everybody; before, {reached}."
     if release["cut"]:
         return f"Neither aborted nor promoted when {reached}; the rest was not replayed."
     lasted_s = (release["ticks"] - 1 - release["released_at"]) * release["tick_s"]

@@ -11,7 +11,15 @@ import pytest
 from rich.console import Console
 
 from sandbox.evidence import EvidenceWriter, Outcome, Record
-from sandbox.report.passages import ROWS_FIRST, ROWS_LAST, lines, print_passages, problems, table
+from sandbox.report.passages import (
+    ROWS_FIRST,
+    ROWS_LAST,
+    closing,
+    lines,
+    print_passages,
+    problems,
+    table,
+)
 from sandbox.rollout.state import facts
 from tests.report.test_rollouts import HOSTILE, REFUSED, SHAPES, STEPS, hostile, many, release
 from tests.rollout.driving import delivery, pause, template, watched, weight, world, written
@@ -82,6 +90,17 @@ def test_a_promotion_is_the_last_that_is_told() -> None:
         "50",
         "100",
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        ("promoted", "v2 was promoted: it answers everybody from now on."),
+        ("aborted", "v2 was aborted: what answered before answers everybody again."),
+    ],
+)
+def test_the_end_of_a_release_is_a_sentence(outcome: str, sentence: str) -> None:
+    assert closing("v2", outcome).plain == sentence
 
 
 def test_a_verdict_that_changes_is_told_each_time() -> None:

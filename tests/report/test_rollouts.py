@@ -155,7 +155,7 @@ def test_a_refused_manifest_gives_words_alone() -> None:
 def test_the_words_say_how_it_ended() -> None:
     limit = "failed (1) > failureLimit (0)"
     said = {
-        "promoted": "Promoted after 140 s; until then it got 1.6 % of the requests.",
+        "promoted": "Promoted after 140 s, to everybody; before, it got 1.6 % of the requests.",
         "aborted": f"Aborted after 10 s by latency: {limit}; it got 1.6 % of the requests.",
         "waits for ever": (
             "Neither aborted nor promoted in 300 s: Paused at step 2 of 2 (pause), "

@@ -10,8 +10,11 @@ def ended(release):
     if release["problem"]:
         return release["problem"].replace("\n", "; ")
     reached = f"{release['exposed'] / release['asked']:.1%} of the requests"
+    after = f"after {release['ended_s']:.0f} s" if release["outcome"] else ""
+    if release["outcome"] == "promoted":
+        return f"promoted {after}, to everybody; before, it got {reached}"
     if release["outcome"]:
-        return f"{release['outcome']} after {release['ended_s']:.0f} s; until then it got {reached}"
+        return f"{release['outcome']} {after}; it got {reached}"
     if release["cut"]:
         return f"going on when it had got {reached}"
     return f"neither aborted nor promoted after fifteen minutes; it got {reached}"

@@ -164,4 +164,7 @@ def _check_end(template: Template) -> None:
     for metric in substituted(template.metrics, defaults):
         if is_endless(metric):
             name = shortened(str(metric["name"]))
-            raise AnalysisError(f"metric {name} has no end; in a step it needs a count")
+            raise AnalysisError(
+                f"metric {name} has no end as its template stands; in a step it needs a count, "
+                "as a number or from an arg that has a default"
+            )
