@@ -105,6 +105,29 @@ def newest_version(url: str) -> str:
     return str(max((int(version["version"]) for version in versions), default=0))
 
 
+def entries(url: str) -> dict[str, Any]:
+    """Who is champion, and the tags of every version.
+
+    Returns:
+        `champion`: the version, empty where there is none; `tags`: by version.
+
+    Raises:
+        SubmissionFault: the model was deleted.
+        HarnessFault: the registry does not answer.
+    """
+    found = _ask(url, "GET", "/registered-models/get", {"name": MODEL})["registered_model"]
+    aliases = {alias["alias"]: str(alias["version"]) for alias in found.get("aliases", [])}
+    wanted = {"filter": f"name = '{MODEL}'", "max_results": "100"}
+    versions = _ask(url, "GET", "/model-versions/search", wanted).get("model_versions", [])
+    return {
+        "champion": aliases.get(CHAMPION, ""),
+        "tags": {
+            str(version["version"]): {tag["key"]: tag["value"] for tag in version.get("tags", [])}
+            for version in versions
+        },
+    }
+
+
 def _ask(url: str, method: str, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
     # What a submission may make the registry answer sends nobody elsewhere.
     options: dict[str, Any] = {"timeout": 10, "redirect": False}

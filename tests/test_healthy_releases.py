@@ -115,13 +115,13 @@ def test_a_promotion_is_followed_and_a_rollback_is_not_noticed(site: Site) -> No
 
 
 def test_again_nothing_changes(site: Site) -> None:
-    before = rollbacks.entries(site.registry_url)
+    before = registry.entries(site.registry_url)
     with site.traffic() as traffic:
         assert site.back(traffic, "1", "björn")["status"] == 0
         for nobody in ("99", "1.5", "champion"):
             assert site.back(traffic, nobody, "björn")["status"] == 2, nobody
         traffic.watch(1.0)
-    assert rollbacks.entries(site.registry_url) == before
+    assert registry.entries(site.registry_url) == before
     assert noticed(traffic.runs(), ["1"]) == ""
 
 
@@ -129,7 +129,7 @@ def test_a_release_that_crashes_never_answers(site: Site) -> None:
     with site.traffic() as traffic:
         # Ordered, it is refused, and nothing has changed.
         assert site.back(traffic, CRASHING, "chen-li")["status"] == 1
-        assert rollbacks.entries(site.registry_url)["champion"] == "1"
+        assert registry.entries(site.registry_url)["champion"] == "1"
         registry.point_champion(site.registry_url, CRASHING)
         traffic.watch(2.5)
         back = site.back(traffic, GOOD, "chen-li")
@@ -160,7 +160,7 @@ def test_a_release_under_way_does_not_overtake(site: Site) -> None:
     # The slow one predicts what version 1 does.
     assert noticed(traffic.runs(), [GOOD, SHIFTED], [GOOD, "1", SHIFTED]) == ""
     assert noticed(part(traffic.runs(), back["last"]), [SHIFTED]) == ""
-    assert rollbacks.entries(site.registry_url)["champion"] == SHIFTED
+    assert registry.entries(site.registry_url)["champion"] == SHIFTED
 
 
 def test_without_the_registry_it_goes_back_starts_again_and_owes_the_record(site: Site) -> None:

@@ -101,19 +101,19 @@ def roll_back(stage: Stage) -> dict[str, Any]:
         traffic.watch(SETTLED_S)
         seen = {
             "back": back,
-            "record": rollbacks.entries(stack.registry.url),
+            "record": registry.entries(stack.registry.url),
             "told": {"before": said_before, "after": rollbacks.told(stack.model.url)},
         }
         if back["status"] == 0 and traffic.answering() == "1":
             # Somebody else with another reason: whatever is written anew shows.
             seen["again"] = rollbacks.rollback(stack, traffic, "1", by=people[1], why=reasons[1])
             traffic.watch(SETTLED_S)
-            seen["record_after_again"] = rollbacks.entries(stack.registry.url)
+            seen["record_after_again"] = registry.entries(stack.registry.url)
             seen["nobody"] = rollbacks.rollback(
                 stack, traffic, NOBODY, by=people[1], why=reasons[1]
             )
             traffic.watch(SETTLED_S)
-            seen["record_after_nobody"] = rollbacks.entries(stack.registry.url)
+            seen["record_after_nobody"] = registry.entries(stack.registry.url)
     return {**seen, "runs": traffic.runs()}
 
 
@@ -129,7 +129,7 @@ def roll_forward(stage: Stage) -> dict[str, Any]:
     }
     with rollbacks.Traffic(stack.model.url, _questions(stage, "forward", held)) as traffic:
         traffic.watch(BEFORE_S)
-        before = rollbacks.entries(stack.registry.url)["champion"]
+        before = registry.entries(stack.registry.url)["champion"]
         promoted = rollbacks.command(
             stack,
             traffic,
@@ -141,7 +141,7 @@ def roll_forward(stage: Stage) -> dict[str, Any]:
         promoted = {**promoted, "to": better, "by": people[0], "why": reasons[0]}
         followed = traffic.sees(better, FOLLOWED_WITHIN_S)
         traffic.watch(SETTLED_S)
-        record = rollbacks.entries(stack.registry.url)
+        record = registry.entries(stack.registry.url)
     return {
         "champion_before": before,
         "promoted": promoted,
@@ -316,7 +316,7 @@ def _site(
 def _recorded(stack: Stack, asked: dict[str, Any], within_s: float) -> dict[str, Any]:
     """What the registry says in the end; a command that failed needs no waiting for."""
     if asked["status"] != 0:
-        return rollbacks.entries(stack.registry.url)
+        return registry.entries(stack.registry.url)
     return rollbacks.wait_for_record(stack.registry.url, asked["to"], asked["by"], within_s)
 
 

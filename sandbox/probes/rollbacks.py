@@ -12,17 +12,15 @@ import json
 import threading
 import time
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import lightgbm
 import numpy as np
-import urllib3
 import yaml
 
 from sandbox import flights, models, registry
-from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
+from sandbox.errors import HarnessFault, SandboxError
 from sandbox.models import Kind
 from sandbox.references import Reference
 from sandbox.traffic import Client
@@ -55,7 +53,6 @@ RECORD = {"champion.by", "champion.at", "champion.why", "champion.previous"}
 _OWN_BOOSTER = (Kind.GOOD, Kind.BETTER, Kind.WRONG_AIRPORT)
 # Kinds that predict what version 1 predicts.
 _AS_FIRST = (Kind.SLOW, Kind.SLOW_TO_LOAD)
-_API = "/api/2.0/mlflow"
 
 
 def reference(
@@ -290,35 +287,12 @@ def told(url: str) -> str:
         return ""
 
 
-def entries(url: str) -> dict[str, Any]:
-    """What the registry says of the model.
-
-    Returns:
-        `champion`: the version, empty where there is none; `tags`: by version.
-
-    Raises:
-        SubmissionFault: the model was deleted.
-        HarnessFault: the registry does not answer.
-    """
-    found = _ask(url, "/registered-models/get", {"name": registry.MODEL})["registered_model"]
-    aliases = {alias["alias"]: str(alias["version"]) for alias in found.get("aliases", [])}
-    wanted = {"filter": f"name = '{registry.MODEL}'", "max_results": "100"}
-    versions = _ask(url, "/model-versions/search", wanted).get("model_versions", [])
-    return {
-        "champion": aliases.get(registry.CHAMPION, ""),
-        "tags": {
-            str(version["version"]): {tag["key"]: tag["value"] for tag in version.get("tags", [])}
-            for version in versions
-        },
-    }
-
-
 def wait_for_record(url: str, version: str, by: str, within_s: float) -> dict[str, Any]:
     """Wait until the registry has somebody's record of a version; whatever it says by then."""
     seen: dict[str, Any] = {}
 
     def there() -> bool | None:
-        seen.update(entries(url))
+        seen.update(registry.entries(url))
         tags = seen["tags"].get(version, {})
         whole = tags.get("champion.by") == by and set(tags) >= RECORD
         return (whole and seen["champion"] == version) or None
@@ -332,21 +306,3 @@ def wait_for_record(url: str, version: str, by: str, within_s: float) -> dict[st
 
 class _TooLateError(SandboxError):
     """What was waited for is not there. What is there is of interest all the same."""
-
-
-def _ask(url: str, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        answer = urllib3.request(
-            "GET", f"{url}{_API}{path}", fields=dict(fields), timeout=10, redirect=False
-        )
-        if answer.status == HTTPStatus.NOT_FOUND:
-            raise SubmissionFault(
-                expected=f"the registry to keep the model {registry.MODEL}", seen="it was deleted"
-            )
-        if answer.status == HTTPStatus.OK:
-            content: dict[str, Any] = answer.json()
-            return content
-        seen = f"{answer.status} {answer.data[:200].decode(errors='replace')}"
-    except (urllib3.exceptions.HTTPError, ValueError) as error:
-        seen = str(error)
-    raise HarnessFault(expected=f"the registry to answer {path}", seen=seen)

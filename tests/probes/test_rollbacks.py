@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from sandbox import registry
 from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.grading import sequences
 from sandbox.models import Kind
@@ -197,7 +198,7 @@ def test_the_registry_is_read() -> None:
         VERSIONS: {"model_versions": [{"version": "1", "tags": tags}, {"version": "2"}]},
     }
     with serving(Stand(), pages) as url:
-        seen = rollbacks.entries(url)
+        seen = registry.entries(url)
         assert seen == {
             "champion": "1",
             "tags": {"1": dict.fromkeys(sorted(rollbacks.RECORD), "x"), "2": {}},
@@ -207,17 +208,17 @@ def test_the_registry_is_read() -> None:
         assert rollbacks.wait_for_record(url, "1", "y", 0.0) == seen
         assert rollbacks.wait_for_record(url, "2", "x", 0.0) == seen
     with serving(Stand(), {MODEL: {"registered_model": {}}, VERSIONS: {}}) as url:
-        assert rollbacks.entries(url) == {"champion": "", "tags": {}}
+        assert registry.entries(url) == {"champion": "", "tags": {}}
 
 
 def test_a_registry_that_lost_the_model_is_the_submissions_fault() -> None:
     stand = Stand()
     stand.status = 404
-    with serving(stand) as url, pytest.raises(SubmissionFault, match="it was deleted"):
-        rollbacks.entries(url)
+    with serving(stand) as url, pytest.raises(SubmissionFault, match="the registry to keep"):
+        registry.entries(url)
     stand.status = 500
     with serving(stand) as url, pytest.raises(HarnessFault, match="the registry to answer"):
-        rollbacks.entries(url)
+        registry.entries(url)
 
 
 def test_the_version_that_is_told() -> None:

@@ -39,7 +39,7 @@ def roll_back(stage: Stage) -> dict[str, Any]:
         record = (
             rollbacks.wait_for_record(stack.registry.url, "1", "you", RECORDED_WITHIN_S)
             if back["status"] == 0
-            else rollbacks.entries(stack.registry.url)
+            else registry.entries(stack.registry.url)
         )
         traffic.watch(SETTLED_S)
         forward_at = traffic.begun

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import DockerException
 
 from sandbox import processes
 from sandbox.errors import HarnessFault
@@ -61,11 +61,8 @@ def find(api: APIClient) -> Base | None:
         HarnessFault: the daemon does not answer.
     """
     name = f"{REPOSITORY}:{_recipe()}"
-    with asking("the Docker daemon to tell of an image"):
-        try:
-            said = api.inspect_image(name)
-        except ImageNotFound:
-            return None
+    if (said := daemon.image(api, name)) is None:
+        return None
     if origin := (said["Config"].get("Labels") or {}).get(_ORIGIN_LABEL):
         return Base(name, origin, said["Id"])
     digests = [entry.partition("@")[2] for entry in said.get("RepoDigests") or []]

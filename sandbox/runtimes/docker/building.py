@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, NotFound
 from urllib3.exceptions import ReadTimeoutError
 
 from sandbox.errors import HarnessFault, SubmissionFault
@@ -76,7 +76,7 @@ class Builder:
         """What images are built on; made first where it is not there."""
         with daemon.connected() as api:
             name = _host_name(self._image)
-            if not _is_there(api, name):
+            if daemon.image(api, name) is None:
                 with images.alone(), contexts.packed(HOST, _HOST_FILES) as context:
                     images.build(api, name, context, {"IMAGE": self._image.name}, {})
         return name
@@ -330,13 +330,6 @@ def _unless_busy(remove: Callable[[], object]) -> None:
     except APIError as error:
         if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
             raise
-
-
-def _is_there(api: APIClient, name: str) -> bool:
-    with asking("the Docker daemon to tell of an image"), contextlib.suppress(ImageNotFound):
-        api.inspect_image(name)
-        return True
-    return False
 
 
 def _host_name(image: Image) -> str:

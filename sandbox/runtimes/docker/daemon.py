@@ -10,10 +10,10 @@ import contextlib
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docker import APIClient
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import kwargs_from_env
 from urllib3.exceptions import HTTPError
 
@@ -81,6 +81,20 @@ def connect(answers_within_s: float = ANSWERS_WITHIN_S) -> APIClient:
             max_pool_size=_CONNECTIONS_KEPT,
             **kwargs_from_env(),
         )
+
+
+def image(api: APIClient, name: str) -> dict[str, Any] | None:
+    """What the daemon knows of an image; None where it has none of that name.
+
+    Raises:
+        HarnessFault: the daemon does not answer.
+    """
+    with asking("the Docker daemon to tell of an image"):
+        try:
+            said: dict[str, Any] = api.inspect_image(name)
+        except ImageNotFound:
+            return None
+    return said
 
 
 @contextlib.contextmanager

@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docker.errors import ImageNotFound
-
 from sandbox import paths
 from sandbox.errors import HarnessFault
-from sandbox.runtimes.docker import bases, contexts, wheels
+from sandbox.runtimes.docker import bases, contexts, daemon, wheels
 from sandbox.runtimes.docker.daemon import asking, fault
 
 if TYPE_CHECKING:
@@ -135,11 +133,8 @@ def build(
 
 
 def _inspected(api: APIClient, name: str) -> Image | None:
-    with asking("the Docker daemon to tell of an image"):
-        try:
-            said = api.inspect_image(name)
-        except ImageNotFound:
-            return None
+    if (said := daemon.image(api, name)) is None:
+        return None
     labels = said["Config"]["Labels"]
     return Image(name, said["Id"], labels[BASE_LABEL], labels[BASE_DIGEST_LABEL])
 
