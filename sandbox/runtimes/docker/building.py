@@ -1,40 +1,35 @@
-"""Images that submissions describe: built by the daemon, looked into from outside, and run.
+"""Images that submissions describe, built by the daemon and removed with everything they left.
 
 A build is as hostile as what it builds. It has no network, limits on memory and time, and ends with
 its connection. Docker's builder limits neither the number of processes nor the space on the disk.
-What an image holds is read by the daemon out of its file system: nothing of the image is asked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import secrets
-import tarfile
 import time
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 from urllib3.exceptions import ReadTimeoutError
 
 from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.processes import TAIL_BYTES
-from sandbox.runtimes.base import ServiceSpec
-from sandbox.runtimes.docker import containers, contexts, daemon, images
+from sandbox.runtimes.docker import contexts, daemon, images
+from sandbox.runtimes.docker.built_image import BuiltImage
 from sandbox.runtimes.docker.daemon import asking
-from sandbox.runtimes.docker.service import DockerService
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from docker import APIClient
 
     from sandbox.runtimes.building import ImageSpec
-    from sandbox.runtimes.docker.container import Container
     from sandbox.runtimes.docker.containers import Surroundings
     from sandbox.runtimes.docker.images import Image
     from sandbox.runtimes.docker.places import Places
@@ -49,8 +44,6 @@ _GONE_WITHIN_S = 30.0
 _SAID = 2_000
 # The machine's disk; where a step of the build says so, the daemon names that step's status.
 _FULL = "no space left on device"
-# How the daemon says that what the image asks for is not in it: a user, a program, a folder.
-_CANNOT_RUN = ("unable to find user", "unable to find group", "OCI runtime", "not a directory")
 
 
 class Builder:
@@ -95,138 +88,6 @@ class Builder:
                     yield image
             finally:
                 _remove(api, mark)
-
-
-class BuiltImage:
-    """An image that a submission described.
-
-    Args:
-        api: the daemon.
-        identity: what it calls the image.
-        config: what the image says of itself.
-        surroundings: what containers of the run have in common.
-        places: where services of the run answer.
-    """
-
-    def __init__(
-        self,
-        api: APIClient,
-        identity: str,
-        config: Mapping[str, Any],
-        surroundings: Surroundings,
-        places: Places,
-    ) -> None:
-        pairs = (entry.partition("=") for entry in config.get("Env") or [])
-        self.environment = {name: value for name, _, value in pairs}
-        self._has_program = bool(config.get("Cmd") or config.get("Entrypoint"))
-        self.workdir = str(config.get("WorkingDir") or "/")
-        self._api = api
-        self._identity = identity
-        self._surroundings = surroundings
-        self._places = places
-        self._containers: list[Container] = []
-
-    def files(self, folder: str, limit_bytes: int) -> dict[str, bytes]:
-        """What lies below a folder, by path from there."""
-        at_rest = self._at_rest()
-        with asking("the Docker daemon to give files of an image"):
-            try:
-                chunks, _ = self._api.get_archive(at_rest.identity, folder)
-            except NotFound:
-                return {}
-            content = bytearray()
-            for chunk in chunks:
-                content += chunk
-                if len(content) > limit_bytes:
-                    chunks.close()
-                    raise SubmissionFault(
-                        expected=f"at most {limit_bytes // 2**20} MiB in {folder} of the image",
-                        seen="more",
-                    )
-        found = {}
-        with tarfile.open(fileobj=io.BytesIO(bytes(content))) as tar:
-            for entry in tar:
-                # The first part is the folder's own name.
-                _, _, path = entry.name.partition("/")
-                if entry.isfile() and path and (file := tar.extractfile(entry)):
-                    found[path] = file.read()
-        return found
-
-    def start(
-        self,
-        environment: Mapping[str, str],
-        ready_path: str,
-        ready_within_s: float,
-        volumes: Sequence[str] = (),
-    ) -> DockerImageService:
-        """Run it as it says itself; it answers at the `PORT` that it is given."""
-        if not self._has_program:
-            raise SubmissionFault(expected="CMD or ENTRYPOINT in the image", seen="none")
-        place = self._places.find(None)
-        given = {"PORT": str(place.port), **environment}
-        container = containers.create_of_image(
-            self._api,
-            self._surroundings,
-            self._identity,
-            at=place.keeper,
-            environment=given,
-            writable=[str(PurePosixPath("/", self.workdir, folder)) for folder in volumes],
-        )
-        self._containers.append(container)
-        self._places.settle(place, container)
-        try:
-            container.start()
-        except HarnessFault as fault:
-            if not any(words in fault.seen for words in _CANNOT_RUN):
-                raise
-            raise SubmissionFault(expected="an image that can be run", seen=fault.seen) from fault
-        spec = ServiceSpec(
-            name="the image",
-            command=(),
-            workdir=Path(self.workdir),
-            environment=given,
-            ready_path=ready_path,
-            ready_within_s=ready_within_s,
-            trusted=False,
-        )
-        service = DockerImageService(
-            self._api, spec, container, place=place, environment=given, worded=list
-        )
-        try:
-            service.wait_ready()
-        except BaseException:
-            service.kill()
-            raise
-        return service
-
-    def close(self) -> None:
-        """Remove what ran; may be called again."""
-        while self._containers:
-            self._containers.pop().remove()
-
-    def _at_rest(self) -> Container:
-        """A container that is never started."""
-        container = containers.create_of_image(
-            self._api,
-            self._surroundings,
-            self._identity,
-            at=None,
-            environment={},
-            command=("nothing",),
-        )
-        self._containers.append(container)
-        return container
-
-
-class DockerImageService(DockerService):
-    """An image that runs."""
-
-    def users(self) -> frozenset[int]:
-        """Numbers of the users that its programs run as, as the kernel has them."""
-        with asking("the Docker daemon to tell who runs in a container"):
-            said = self._api.top(self._container.identity, ps_args="-eo pid,uid")
-        column = said["Titles"].index("UID")
-        return frozenset(int(line[column]) for line in said["Processes"])
 
 
 def _build(spec: ImageSpec, mark: Mapping[str, str]) -> str:
