@@ -6,6 +6,8 @@ A composed workspace is finished. Nothing in it refers to the healthy service or
 from __future__ import annotations
 
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import flights, overlay, paths
@@ -14,8 +16,6 @@ from sandbox.modules import module_from
 from sandbox.workspace import WorkspaceMark, file_digests, write_mark
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sandbox.scenario import Scenario
     from sandbox.variant import Variant
 
@@ -48,10 +48,17 @@ def compose(scenario: Scenario, variant: Variant, destination: Path) -> Path:
             seen="some",
             hint="choose another WORKSPACE=, or move that one away",
         )
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever is interrupted has no workspace, rather than half of one.
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".") as aside:
+        made = _composed(scenario, variant, Path(aside) / destination.name)
+        return made.rename(destination)
+
+
+def _composed(scenario: Scenario, variant: Variant, destination: Path) -> Path:
     if scenario.handed_out is not None:
         # In a kit, and with its mark.
-        finished = scenario.handed_out / WORKSPACE
-        return shutil.copytree(finished, destination, dirs_exist_ok=True)
+        return shutil.copytree(scenario.handed_out / WORKSPACE, destination)
     compose_healthy(destination)
     for path in scenario.removes:
         (destination / path).unlink()

@@ -131,6 +131,24 @@ def test_a_file_is_not_replaced_by_a_folder(setting: Scenario, tmp_path: Path) -
     assert mine.read_text() == "mine"
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_whoever_is_interrupted_has_no_half_of_a_workspace(
+    setting: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if there:
+        (tmp_path / "w").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(compose, "write_mark", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            compose.compose(setting, variant.choose(setting, "1"), tmp_path / "w")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "w"] * there
+    compose.compose(setting, variant.choose(setting, "1"), tmp_path / "w")
+    assert read_mark(tmp_path / "w").seed == "1"
+
+
 def test_a_variant_that_lacks_a_parameter_is_our_fault(tmp_path: Path) -> None:
     setting = scenario.load("skewed_preprocessing")
     chosen = variant.Variant(setting.name, "7", {"loud_skew": "utc_hour"})

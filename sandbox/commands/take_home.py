@@ -159,7 +159,7 @@ def picked_workspace(given: Path | None) -> Path:
         return given.resolve()
     if (state := session.running()) is not None:
         return Path(state.workspace)
-    found = sorted(path for path in paths.WORK.glob("*") if path.is_dir())
+    found = sorted(path for path in paths.WORK.glob("[!.]*") if path.is_dir())
     if len(found) != 1:
         raise UsageError(
             expected="one workspace under work/",
