@@ -44,12 +44,14 @@ def start(
 ) -> None:
     """Make the workspace if there is none yet, and start the broken service with live traffic."""
     from sandbox import runtimes, session, welcome  # noqa: PLC0415
+    from sandbox import scenario as scenarios  # noqa: PLC0415
 
     folder = (workspace or paths.WORK / scenario).resolve()
     runtimes.prepare(runtime, typer.echo)
     if session.running_on(folder) is None:  # refuses before anything is made
-        typer.echo("Starting ... (the first time, the champion is trained as well)")
-    # A kit brings its workspace along.
+        # A kit brings its models along, and its workspace.
+        kit = scenarios.load(scenario).handed_out is not None
+        typer.echo("Starting ..." if kit else "Starting ... (the first time, models are trained)")
     made = welcome.ensure_workspace(scenario, seed, folder, DEFAULT_SEED) or session.first()
     state = session.start(folder, runtime)
     welcome.greet(console(), state, new=made)
