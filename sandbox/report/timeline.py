@@ -13,7 +13,7 @@ from rich.text import Text
 from sandbox.evidence import Outcome
 from sandbox.grading.alarms import Alarm, alarms, clock, false_alarms, first_alarm
 from sandbox.grading.scorecard import one_line
-from sandbox.report.words import count, plain
+from sandbox.report.words import count, listed, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,12 +38,26 @@ def print_timelines(console: Console, evidence: Evidence) -> None:
     for name, episode in episodes:
         console.print(timeline(name, episode))
         console.print()
+    for problem, names in _refused(episodes).items():
+        # As the lines below: it may be looked for.
+        said = f"No alert was evaluated in {listed(names)}: {_said(problem)}"
+        console.print(Text(said, "red"), soft_wrap=True)
+        console.print()
     if lines := silent(episodes):
         console.print(Text("Alerts that fired nowhere", "bold"))
         for line in lines:
             # Not wrapped where it is piped: it may be looked for.
             console.print(line, soft_wrap=True)
         console.print()
+
+
+def _refused(episodes: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, list[str]]:
+    """What kept alerts from being evaluated, with the names of the episodes: the same in most."""
+    found: dict[str, list[str]] = {}
+    for name, episode in episodes:
+        if problem := episode["alerts"]["problem"]:
+            found.setdefault(problem, []).append(name)
+    return found
 
 
 def silent(episodes: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Text]:
@@ -86,8 +100,8 @@ def timeline(name: str, episode: Mapping[str, Any]) -> Table:
     table.add_row("", Text.assemble((name, "bold"), f", {start:%a %d %b %H:%M}, {lasts}"))
     for at, line in sorted(_events(episode), key=lambda entry: entry[0]):
         table.add_row(Text(clock(at) if math.isfinite(at) else "", "dim"), line)
-    if problem := episode["alerts"]["problem"]:
-        table.add_row("", Text(f"no alert was evaluated: {_said(problem)}", "red"))
+    if episode["alerts"]["problem"]:
+        table.add_row("", Text("no alert was evaluated, see below", "red"))
     if failed := episode["scrapes"]["failed"]:
         said = f"{count(failed, 'scrape')} failed: {_said(episode['scrapes']['problem'])}"
         table.add_row("", Text(said, "red"))
@@ -109,29 +123,36 @@ def _events(episode: Mapping[str, Any]) -> Iterator[tuple[float, Text]]:
     for alarm in alarms(episode):
         together.setdefault((alarm.alert, alarm.start_s, alarm in wrong), []).append(alarm)
     # Those that tell of a fault come first: without them a fault would look unnoticed.
-    telling = [first_alarm(episode, fault) for fault in episode["faults"]]
-    ordered = sorted(together.items(), key=lambda item: not any(a in telling for a in item[1]))
+    late_s = {
+        first: first.start_s - fault["start_s"]
+        for fault in episode["faults"]
+        if (first := first_alarm(episode, fault))
+    }
+    ordered = sorted(together.items(), key=lambda item: not any(a in late_s for a in item[1]))
     for (alert, at, is_false), same in ordered[:ALARMS_SHOWN]:
-        yield at, _alarm_line(alert, same, is_false)
+        after_s = next((late_s[alarm] for alarm in same if alarm in late_s), None)
+        yield at, _alarm_line(alert, same, is_false, after_s)
     if len(together) > ALARMS_SHOWN:
         more = count(len(together) - ALARMS_SHOWN, "alarm")
         yield math.inf, Text(f"and {more} more, not shown", "dim")
 
 
-def _alarm_line(alert: str, same: list[Alarm], is_false: bool) -> Text:
+def _alarm_line(alert: str, same: list[Alarm], is_false: bool, after_s: float | None) -> Text:
+    """One line for the same alert at one moment; how late it is, if it tells of a fault first."""
     ends = [alarm.end_s for alarm in same]
     until = (
         "to the end" if None in ends else f"until {clock(max(e for e in ends if e is not None))}"
     )
     series = f", {len(same)} series" if len(same) > 1 else ""
     kind, style = ("false alarm", "red") if is_false else ("fires", "green")
+    late = "" if after_s is None else f", {clock(after_s)} after it began"
     severity = same[0].severity or "no severity"
     # The labels that tell one series of an alert from another.
     told = [f'{name}="{value}"' for name, value in same[0].labels if name not in ALWAYS]
     which = f": {'such as ' if len(same) > 1 else ''}{', '.join(told)}" if told else ""
     return Text.assemble(
         (f"{kind}  ", style),
-        f"{_said(alert)} ({_said(severity)}{series}) {until}",
+        f"{_said(alert)} ({_said(severity)}{series}) {until}{late}",
         (_said(which), "dim"),
     )
 
