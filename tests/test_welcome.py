@@ -9,8 +9,9 @@ from datetime import datetime
 import pytest
 from rich.console import Console
 
+from sandbox import scenario
 from sandbox.session import Alert, Figures, Monitoring, State
-from sandbox.welcome import show_status
+from sandbox.welcome import greet, show_status
 
 STATE = State(1, "drifting_inputs", "1", "/a/workspace", "running")
 LOADED = Monitoring(url="http://127.0.0.1:9090", rules=3)
@@ -77,3 +78,10 @@ def test_the_version_is_what_the_answers_say(said: str, line: str) -> None:
     figures = Figures(now="2013-08-05T10:00", version=said)
     show_status(Console(file=output, width=200), replace(STATE, figures=figures))
     assert line in {" ".join(each.split()) for each in output.getvalue().splitlines()}
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_nothing_of_a_ticket_is_cut_in_a_narrow_terminal(name: str) -> None:
+    output = io.StringIO()
+    greet(Console(file=output, width=80), replace(STATE, scenario=name), new=True)
+    assert "…" not in output.getvalue()
