@@ -52,7 +52,7 @@ class Kind(StrEnum):
     wrong_airport: mean prediction of one airport higher by about 0.3, others as they were.
     crashing: cannot be loaded.
     signature: asks for a column that the service does not send, so every request fails.
-    slow_to_load: the champion's predictions, but loading takes 3 s.
+    slow_to_load: the champion's predictions, but loading takes 10 s.
     """
 
     GOOD = "good"

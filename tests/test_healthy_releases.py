@@ -156,8 +156,9 @@ def test_a_release_under_way_does_not_overtake(site: Site) -> None:
         traffic.watch(0.3)
         back = site.back(traffic, SHIFTED, "eva")
         assert back["status"] == 0, back["tail"]
-        traffic.watch(4.5)
-    # The slow one predicts what version 1 does.
+        # The slow one predicts what version 1 does.
+        traffic.watch(0.5)
+        assert not traffic.sees("1", 12.0)
     assert noticed(traffic.runs(), [GOOD, SHIFTED], [GOOD, "1", SHIFTED]) == ""
     assert noticed(part(traffic.runs(), back["last"]), [SHIFTED]) == ""
     assert registry.entries(site.registry_url)["champion"] == SHIFTED

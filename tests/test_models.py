@@ -328,7 +328,7 @@ def test_every_kind_loads_under_its_number(
     assert loaded[Kind.CRASHING]["loading"] == (
         "expected the model to hold its calibration table; saw none"
     )
-    assert loaded[Kind.SLOW_TO_LOAD]["loading"] == [3.0]
+    assert loaded[Kind.SLOW_TO_LOAD]["loading"] == [10.0]
     others = set(Kind) - {Kind.CRASHING, Kind.SLOW_TO_LOAD}
     assert all(loaded[kind]["loading"] == [] for kind in others)
 

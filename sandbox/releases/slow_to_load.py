@@ -10,7 +10,9 @@ import pandas as pd  # noqa: TC002 - MLflow reads annotations at run time
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-LOADING_S = 3.0
+# Longer than any command takes to start, on a busy machine and in a container: what is asked for
+# while this is being loaded has to come while it is being loaded.
+LOADING_S = 10.0
 
 
 class Release(PythonModel):
