@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from sandbox import flights
 from sandbox.errors import SubmissionFault
-from sandbox.gateway import WELL, Gateway, Trouble
 from sandbox.progress import Progress, Silent
 from sandbox.telemetry.remote_write import Batch
 from sandbox.telemetry.scraping import Scraper, Target, fetch
-from sandbox.traffic import Patience, batches
+from sandbox.traffic.client import Patience, batches
+from sandbox.traffic.gateway import WELL, Gateway, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sandbox.script import Script
     from sandbox.telemetry.prometheus import Prometheus
     from sandbox.telemetry.series import Labels
-    from sandbox.traffic import Client, Exchange
+    from sandbox.traffic.client import Client, Exchange
 
 JOB, GATEWAY_JOB = "flight-delay", "gateway"
 TARGET = Target(JOB, "flight-delay-0:8080", {"track": "stable", "version": "1"})

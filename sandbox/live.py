@@ -26,13 +26,12 @@ from sandbox import paths, registry, scenario, session, stack, variant
 from sandbox.errors import SandboxError
 from sandbox.runtimes import open_runtime
 from sandbox.session import State
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 from sandbox.workspace import entries, read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.gateway import Gateway
     from sandbox.monitor import Measured, Monitor
     from sandbox.production import Production
     from sandbox.references import Reference
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.scenario import Scenario
     from sandbox.shipping import Replica
+    from sandbox.traffic.gateway import Gateway
     from sandbox.variant import Variant
 
 TICK_S = 1.0
@@ -123,7 +123,8 @@ def supervise(workspace: Path, runtime_name: str) -> None:
 def _site(stack_of_all: ExitStack, live: Live, scratch: Path, stopped: Callable[[], bool]) -> Site:
     """A router in front of the service, at the address at which it would answer otherwise."""
     # Here and not at the top: only where releases are rolled out.
-    from sandbox import releasing, router  # noqa: PLC0415
+    from sandbox import releasing  # noqa: PLC0415
+    from sandbox.traffic import router  # noqa: PLC0415
 
     releasing.forget()
     folder = scratch / "router"
@@ -142,7 +143,7 @@ def _releases(setting: Scenario) -> tuple[str, ...]:
 def _follow(site: Site, live: Live, production: Production) -> None:
     """Send customers to the service that there is, and ship what somebody asked for."""
     from sandbox import flights, releasing  # noqa: PLC0415
-    from sandbox.router import STABLE, Share  # noqa: PLC0415
+    from sandbox.traffic.router import STABLE, Share  # noqa: PLC0415
 
     site.router.route({STABLE: Share(live.url, 100)})
     if version := releasing.asked_for():
@@ -154,7 +155,8 @@ def _follow(site: Site, live: Live, production: Production) -> None:
 def _production(setting: Scenario, chosen: Variant) -> tuple[Production, Gateway]:
     """The traffic of a scenario, and the gateway it goes through."""
     # Here and not at the top: neither service waits for what these import.
-    from sandbox import flights, gateway, production  # noqa: PLC0415
+    from sandbox import flights, production  # noqa: PLC0415
+    from sandbox.traffic import gateway  # noqa: PLC0415
 
     entrance = gateway.Gateway(chosen.number("gateway"))
     feed = production.feed_of(setting, chosen)

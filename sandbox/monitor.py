@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.telemetry.scraping import Target
-    from sandbox.traffic import Answer
+    from sandbox.traffic.client import Answer
 
 PORT = 9090
 SCRAPE_INTERVAL_S = 2.0

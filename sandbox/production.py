@@ -23,16 +23,16 @@ from sandbox import flights
 from sandbox.grading.statistics import auc, percentile
 from sandbox.modules import module_from
 from sandbox.session import Figures
-from sandbox.traffic import predictions_of
+from sandbox.traffic.client import predictions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    from sandbox.gateway import Gateway
     from sandbox.references import Reference
     from sandbox.scenario import Scenario
-    from sandbox.traffic import Client, Exchange
+    from sandbox.traffic.client import Client, Exchange
+    from sandbox.traffic.gateway import Gateway
     from sandbox.variant import Variant
 
 OWN_FEED = "live.py"

@@ -20,11 +20,11 @@ from sandbox import session, shipping
 from sandbox.errors import SandboxError, UsageError
 from sandbox.rollout.manifest import ManifestError, read
 from sandbox.rollout.state import PROMOTED, facts
-from sandbox.router import STABLE, Share
 from sandbox.script import requested
 from sandbox.shipping import Replica
 from sandbox.stack import service_spec
 from sandbox.telemetry import prometheus
+from sandbox.traffic.router import STABLE, Share
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from sandbox.rollout.spec import Delivery
     from sandbox.rollout.state import State
-    from sandbox.router import Router
     from sandbox.runtimes.base import Runtime
     from sandbox.scenario import Scenario
     from sandbox.script import Script
+    from sandbox.traffic.router import Router
 
 FILE = session.FOLDER / "release.json"
 TAKEN_UP_WITHIN_S = 15.0

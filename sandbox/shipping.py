@@ -21,22 +21,22 @@ from sandbox.progress import Progress, Silent
 from sandbox.rollout.analysis import Answer
 from sandbox.rollout.controller import begin, step
 from sandbox.rollout.state import Ask, Promote, Route, ScaleDown, ScaleUp, Seen
-from sandbox.router import CANARY, STABLE, Share
 from sandbox.telemetry.prometheus import QueryError
 from sandbox.telemetry.remote_write import Batch
 from sandbox.telemetry.scraping import Scraper, Target, fetch
-from sandbox.traffic import Client, Patience, batches
+from sandbox.traffic.client import Client, Patience, batches
+from sandbox.traffic.router import CANARY, STABLE, Share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sandbox.rollout.spec import Delivery, Result
     from sandbox.rollout.state import Action, State
-    from sandbox.router import Router
     from sandbox.runtimes.base import Service
     from sandbox.script import Script
     from sandbox.telemetry.prometheus import Prometheus
-    from sandbox.traffic import Exchange
+    from sandbox.traffic.client import Exchange
+    from sandbox.traffic.router import Router
 
 # A new replica loads its model for so long, on the simulated clock.
 READY_AFTER_S = 20.0

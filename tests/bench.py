@@ -39,7 +39,7 @@ from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard
 from sandbox.runtimes import open_runtime
 from sandbox.telemetry import prometheus
-from sandbox.traffic import Answer, Client
+from sandbox.traffic.client import Answer, Client
 
 SCENARIO = "skewed_preprocessing"
 # Seconds that `make check` and `make grade` may take, by scenario.

@@ -16,7 +16,7 @@ import pandas as pd
 from sandbox.flights import RAW
 from sandbox.script import Script, quiet
 from sandbox.telemetry.remote_write import Batch, decode
-from sandbox.traffic import Answer, Exchange
+from sandbox.traffic.client import Answer, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,7 +16,7 @@ from sandbox import episode
 from sandbox.errors import SubmissionFault
 from sandbox.faults import REPLICAS
 from sandbox.telemetry.series import is_stale
-from sandbox.traffic import HUNG_AFTER, Answer, Client
+from sandbox.traffic.client import HUNG_AFTER, Answer, Client
 from tests.replays import START_S, UNANSWERED, Service, Written, http_service, says, scripted
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from sandbox.probes import rollbacks
 from sandbox.probes.rollbacks import Questions, Traffic
 from sandbox.runtimes import open_runtime
 from sandbox.stack import Stack
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

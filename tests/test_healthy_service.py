@@ -27,7 +27,7 @@ from sandbox import compose, flights, models, references, registry, scenario, st
 from sandbox.grading.statistics import auc
 from sandbox.probes import inputs
 from sandbox.runtimes import open_runtime
-from sandbox.traffic import Client, predictions_of
+from sandbox.traffic.client import Client, predictions_of
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:

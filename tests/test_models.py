@@ -23,7 +23,7 @@ from sandbox.grading.statistics import auc
 from sandbox.models import AIRPORTS, Kind
 from sandbox.references import Reference
 from sandbox.runtimes.base import CommandSpec
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

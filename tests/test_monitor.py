@@ -11,11 +11,11 @@ import urllib3
 
 from sandbox import tools
 from sandbox.errors import UsageError
-from sandbox.gateway import Gateway
 from sandbox.monitor import Monitor, metrics_of, said
 from sandbox.runtimes import open_runtime
 from sandbox.session import Alert, Monitoring
-from sandbox.traffic import Exchange
+from sandbox.traffic.client import Exchange
+from sandbox.traffic.gateway import Gateway
 from sandbox.waiting import wait_for
 
 EARLY, LATE = "2026-01-01T10:00:00.12Z", "2026-01-01T10:00:00.3Z"

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from sandbox import flights, scenario, variant
-from sandbox.gateway import Gateway
 from sandbox.production import HEAD_START, HOUR, Production, feed_of
-from sandbox.traffic import Answer, Exchange
+from sandbox.traffic.client import Answer, Exchange
+from sandbox.traffic.gateway import Gateway
 
 START = date(2013, 8, 5)
 

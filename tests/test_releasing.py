@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import releasing, router, scenario, script, session
+from sandbox import releasing, scenario, script, session
 from sandbox.errors import HarnessFault, UsageError
 from sandbox.releasing import Site
-from sandbox.router import STABLE, Share
 from sandbox.session import State
-from sandbox.traffic import Client
+from sandbox.traffic import router
+from sandbox.traffic.client import Client
+from sandbox.traffic.router import STABLE, Share
 from tests.stands import MANIFEST, Stand, answering
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import router, script
+from sandbox import script
 from sandbox.probes.releases import seen
 from sandbox.rollout.manifest import read
 from sandbox.shipping import Passage, Way, ship
+from sandbox.traffic import router
 from tests.stands import MANIFEST, Stand, answering
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from sandbox.models import Kind
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import inputs, rollbacks
 from sandbox.stack import Stack, copy_registry, service_spec
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

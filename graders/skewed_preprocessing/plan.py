@@ -15,7 +15,7 @@ from sandbox import diagnosis, flights, overlay, references, registry
 from sandbox.modules import module_from
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import inputs, metrics, testing, training
-from sandbox.traffic import Client, Exchange, predictions_of
+from sandbox.traffic.client import Client, Exchange, predictions_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from sandbox.probes import environments, images, inputs, training
 from sandbox.probes.environments import Training
 from sandbox.probes.images import Published
 from sandbox.stack import copy_registry
-from sandbox.traffic import Client, predictions_of
+from sandbox.traffic.client import Client, predictions_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

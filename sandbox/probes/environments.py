@@ -22,7 +22,7 @@ from sandbox.errors import SubmissionFault
 from sandbox.processes import TAIL_BYTES
 from sandbox.runtimes.base import CommandSpec
 from sandbox.stack import service_spec
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.grading.statistics import auc
 from sandbox.telemetry import explain, prometheus, rules
 from sandbox.telemetry.series import NAME
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

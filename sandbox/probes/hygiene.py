@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.errors import SubmissionFault
 from sandbox.telemetry import promtool
 from sandbox.telemetry.scraping import fetch
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from sandbox.plan import Stage

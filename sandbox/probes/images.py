@@ -18,7 +18,7 @@ from sandbox import dockerfile, registry
 from sandbox.errors import SubmissionFault
 from sandbox.probes.environments import INSTALLERS_OWN
 from sandbox.runtimes.building import ImageSpec
-from sandbox.traffic import Client, predictions_of
+from sandbox.traffic.client import Client, predictions_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

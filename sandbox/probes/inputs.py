@@ -14,7 +14,7 @@ from sandbox import flights
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sandbox.traffic import Client
+    from sandbox.traffic.client import Client
 
 Rows = list[dict[str, Any]]
 NUMBERS = ("scheduled_arrival", "distance")

@@ -11,7 +11,7 @@ from sandbox.telemetry.exposition import Exposition
 from sandbox.telemetry.series import NAME
 
 if TYPE_CHECKING:
-    from sandbox.traffic import Client
+    from sandbox.traffic.client import Client
 
 LABEL_CHARACTERS_MAX = 100
 

@@ -10,13 +10,14 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from sandbox import router, shipping
+from sandbox import shipping
 from sandbox.errors import HarnessFault
 from sandbox.grading.statistics import percentile
 from sandbox.rollout.manifest import ManifestError, read
 from sandbox.rollout.state import facts
 from sandbox.shipping import Replica, Way
 from sandbox.telemetry import prometheus
+from sandbox.traffic import router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sandbox.rollout.spec import Delivery
     from sandbox.script import Script
     from sandbox.shipping import Passage
-    from sandbox.traffic import Exchange
+    from sandbox.traffic.client import Exchange
 
 # The objective of the service, and the bucket of the router's histogram beside it.
 SLOW_MS = 300.0

@@ -23,7 +23,7 @@ from sandbox import flights, models, registry
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.models import Kind
 from sandbox.references import Reference
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sandbox.stack import Stack
-    from sandbox.traffic import Exchange
+    from sandbox.traffic.client import Exchange
 
 ROWS_PER_REQUEST = 8
 DIFFERENT_REQUESTS = 40

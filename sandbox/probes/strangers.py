@@ -11,7 +11,7 @@ from sandbox.errors import SubmissionFault
 from sandbox.telemetry.exposition import Exposition
 from sandbox.telemetry.scraping import fetch, read
 from sandbox.telemetry.series import NAME
-from sandbox.traffic import Client, batches
+from sandbox.traffic.client import Client, batches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

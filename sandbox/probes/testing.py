@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sandbox import registry
-from sandbox.proxy import proxy
+from sandbox.traffic.proxy import proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sandbox.plan import Stage
-    from sandbox.proxy import Answer
+    from sandbox.traffic.proxy import Answer
 
 PARITY_TEST = "tests/test_parity.py"
 WITHIN_S = 60.0

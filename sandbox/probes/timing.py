@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox import flights
 from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.grading.statistics import percentile
-from sandbox.traffic import Client, Patience
+from sandbox.traffic.client import Client, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox import flights, registry
 from sandbox.errors import SubmissionFault
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from sandbox.telemetry.remote_write import Batch
-    from sandbox.traffic import Answer, Client
+    from sandbox.traffic.client import Answer, Client
 
 PATH = "/metrics"
 # Different series of a target, however few at a time. A Prometheus dies of labels that never repeat

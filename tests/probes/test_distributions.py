@@ -15,7 +15,7 @@ from sandbox.modules import module_from
 from sandbox.paths import GRADERS
 from sandbox.probes import distributions
 from sandbox.telemetry.series import series
-from sandbox.traffic import Exchange
+from sandbox.traffic.client import Exchange
 from tests.replays import scripted
 
 if TYPE_CHECKING:

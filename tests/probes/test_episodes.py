@@ -17,7 +17,7 @@ from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.probes import episodes
 from sandbox.scenario import Telemetry
 from sandbox.telemetry.series import series
-from sandbox.traffic import Exchange
+from sandbox.traffic.client import Exchange
 from tests.replays import Service, http_service, scripted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.errors import SubmissionFault
 from sandbox.probes.metrics import by_label
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 
 @contextmanager

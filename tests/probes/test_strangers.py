@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from sandbox.traffic import Answer, Exchange
+    from sandbox.traffic.client import Answer, Exchange
 
 ROWS = 120
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
 from sandbox.probes import timing
-from sandbox.traffic import HUNG_AFTER, Exchange
+from sandbox.traffic.client import HUNG_AFTER, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -21,7 +21,7 @@ from sandbox.telemetry.prometheus import Prometheus
 from sandbox.telemetry.remote_write import Batch, decode
 from sandbox.telemetry.scraping import Scraper, Target, fetch
 from sandbox.telemetry.series import Labels, as_labels
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 from sandbox.waiting import wait_for
 
 SCRAPE_INTERVAL_S = 1.0

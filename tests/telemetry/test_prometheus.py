@@ -16,7 +16,7 @@ from sandbox.telemetry.prometheus import Prometheus, QueryError, RangeSeries, Wr
 from sandbox.telemetry.remote_write import Batch
 from sandbox.telemetry.scraping import Scraper, Target
 from sandbox.telemetry.series import STALE, series
-from sandbox.traffic import Answer
+from sandbox.traffic.client import Answer
 
 JULY_S = 1_372_636_800  # 2013-07-01 00:00 UTC
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400

@@ -15,7 +15,7 @@ import pytest
 from sandbox.telemetry.remote_write import Batch, decode
 from sandbox.telemetry.scraping import Scraper, Target, fetch
 from sandbox.telemetry.series import Labels, is_stale, series
-from sandbox.traffic import Answer, Client
+from sandbox.traffic.client import Answer, Client
 
 OWN = {"job": "model", "instance": "model-0:8080", "track": "canary"}
 TARGET = Target("model", "model-0:8080", {"track": "canary"})

@@ -10,7 +10,7 @@ import pandas as pd
 from sandbox import diagnosis, flights
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import inputs, metrics, testing
-from sandbox.traffic import Client, predictions_of
+from sandbox.traffic.client import Client, predictions_of
 
 FIRST_DAY, LAST_DAY = "2013-07-01", "2013-07-14"
 PARITY_ROWS = 500

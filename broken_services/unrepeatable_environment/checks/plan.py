@@ -12,7 +12,7 @@ from sandbox.modules import module_from
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import environments, images, inputs, training
 from sandbox.probes.environments import Training
-from sandbox.traffic import Client, predictions_of
+from sandbox.traffic.client import Client, predictions_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.faults import REPLICAS
-from sandbox.gateway import BUCKETS, Gateway, Trouble
 from sandbox.telemetry.exposition import Exposition
-from sandbox.traffic import Exchange
+from sandbox.traffic.client import Exchange
+from sandbox.traffic.gateway import BUCKETS, Gateway, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ import pytest
 
 from sandbox import flights
 from sandbox.probes import inputs
-from sandbox.proxy import proxy
-from sandbox.traffic import Client
+from sandbox.traffic.client import Client
+from sandbox.traffic.proxy import proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import urllib3
 
-from sandbox import router
-from sandbox.router import CANARY, STABLE, Router, Share
-from sandbox.traffic import Client
+from sandbox.traffic import router
+from sandbox.traffic.client import Client
+from sandbox.traffic.router import CANARY, STABLE, Router, Share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import traffic
 from sandbox.errors import SubmissionFault
-from sandbox.traffic import ANSWER_BYTES_MAX, CLOSED, Client, Exchange, batches, predictions_of
+from sandbox.traffic.client import (
+    ANSWER_BYTES_MAX,
+    CLOSED,
+    HUNG_AFTER,
+    Client,
+    Exchange,
+    batches,
+    predictions_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -375,7 +382,7 @@ def test_a_service_that_stopped_answering_is_a_fault(script: Script, said: str) 
         with pytest.raises(SubmissionFault, match="3 in a row") as caught:
             Client(url, TIMEOUT_S).score_all(range(100), rows_per_request=1)
         assert said in caught.value.seen
-        assert len(server.requests) <= 2 * traffic.HUNG_AFTER
+        assert len(server.requests) <= 2 * HUNG_AFTER
 
 
 def test_two_in_a_row_are_not_enough() -> None:

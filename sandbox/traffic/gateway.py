@@ -15,7 +15,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from sandbox.faults import REPLICAS
-from sandbox.traffic import Answer, Exchange
+from sandbox.traffic.client import Answer, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ import yaml
 
 from sandbox.errors import HarnessFault
 from sandbox.runtimes.base import ServiceSpec
-from sandbox.traffic import Answer
+from sandbox.traffic.client import Answer
 from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
