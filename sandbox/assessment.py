@@ -215,7 +215,8 @@ class _Entry:
 
 
 def _enter(submitted: Submission, scratch: Path, key: Key | None, candidate: str | None) -> _Entry:
-    from sandbox import compose, diffs, identity, submission  # noqa: PLC0415 - see `assess`
+    from sandbox import compose, identity, submission  # noqa: PLC0415 - see `assess`
+    from sandbox.submission import diffs  # noqa: PLC0415 - see `assess`
 
     scenario = load_scenario(submitted.manifest.scenario)
     chosen = identity.variant_of(scenario, submitted.manifest.seed, key, candidate)

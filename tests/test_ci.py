@@ -22,10 +22,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sandbox import archive, cli, identity, upkeep
+from sandbox import cli, identity, upkeep
 from sandbox.paths import ROOT
 from sandbox.report.formats import FILES
 from sandbox.runtimes import bubblewrap, docker
+from sandbox.submission import archive
 from tests.results import hand_in
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sandbox import diffs
-from sandbox.diffs import MAX_DIFF_FILES, MAX_DIFF_LINES, ChangeKind, FileDiff, diff
+from sandbox.submission import diffs
+from sandbox.submission.diffs import MAX_DIFF_FILES, MAX_DIFF_LINES, ChangeKind, FileDiff, diff
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from sandbox.errors import HarnessFault, UsageError
-from sandbox.manifest import (
+from sandbox.submission.manifest import (
     MANIFEST,
     MAX_FILE_BYTES,
     MAX_MANIFEST_BYTES,

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import archive as archive_module
-from sandbox import manifest as manifest_module
-from sandbox.archive import read_archive, write_archive
 from sandbox.errors import HarnessFault, UsageError
-from sandbox.manifest import (
+from sandbox.submission import archive as archive_module
+from sandbox.submission import manifest as manifest_module
+from sandbox.submission import unpack
+from sandbox.submission.archive import read_archive, write_archive
+from sandbox.submission.manifest import (
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_MANIFEST_BYTES,
@@ -29,7 +30,6 @@ from sandbox.manifest import (
     manifest_json,
     path_fault,
 )
-from sandbox.submission import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,10 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import submission as module
 from sandbox.errors import HarnessFault, UsageError
-from sandbox.manifest import MAX_FILE_BYTES, MAX_FILES, Manifest
-from sandbox.submission import Submission, apply, changes, load, pack, unpack
+from sandbox.submission import Changes, Submission, apply, changes, load, pack, packing, unpack
+from sandbox.submission.manifest import MAX_FILE_BYTES, MAX_FILES, Manifest
 from sandbox.workspace import MARK, WorkspaceMark, file_digests, read_mark, write_mark
 
 SCENARIO = {
@@ -73,7 +72,7 @@ def fresh(tmp_path: Path) -> Path:
 
 
 def test_changes_are_told_apart(workspace: Path) -> None:
-    assert changes(workspace) == module.Changes((), (), (), ())
+    assert changes(workspace) == Changes((), (), (), ())
     lay(workspace, {"new.py": b"n", "service/app.py": b"mended", "pipeline/features.py": b"bent"})
     lay(workspace, {"checks/mine.py": b"x", "__pycache__/a.pyc": b"y", "run.sh": b"#!/bin/sh\n"})
     (workspace / "service/extra/old.py").unlink()
@@ -215,7 +214,7 @@ def test_limits_name_the_largest(
         pack(workspace, tmp_path / "s")
     shutil.rmtree(workspace / "many")
 
-    monkeypatch.setattr(module, "MAX_TOTAL_BYTES", 10)
+    monkeypatch.setattr(packing, "MAX_TOTAL_BYTES", 10)
     lay(workspace, {"a": b"x" * 6, "b": b"x" * 7})
     with pytest.raises(UsageError, match="all changed files; saw 13; the largest is 'b' with 7"):
         pack(workspace, tmp_path / "s")
