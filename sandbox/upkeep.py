@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from sandbox import paths, scenario, session, tools
+from sandbox import paths, scenario, tools
 from sandbox.errors import UsageError
+from sandbox.live import session
 from sandbox.runtimes import bubblewrap, docker
 
 FREE_BYTES_MIN = 2 * 2**30

@@ -21,22 +21,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import (
-    assessment,
-    attempts,
-    episode,
-    flights,
-    models,
-    paths,
-    registry,
-    script,
-    session,
-    stack,
-)
+from sandbox import assessment, attempts, episode, flights, models, paths, registry, script, stack
 from sandbox import scenario as scenarios
 from sandbox.evidence import Evidence
 from sandbox.grading.runner import grade
 from sandbox.grading.scorecard import Scorecard
+from sandbox.live import session
 from sandbox.runtimes import open_runtime
 from sandbox.telemetry import prometheus
 from sandbox.traffic.client import Answer, Client

@@ -43,8 +43,9 @@ def start(
     runtime: RuntimeOption = "process",
 ) -> None:
     """Make the workspace if there is none yet, and start the broken service with live traffic."""
-    from sandbox import runtimes, session, welcome  # noqa: PLC0415
+    from sandbox import runtimes  # noqa: PLC0415
     from sandbox import scenario as scenarios  # noqa: PLC0415
+    from sandbox.live import session, welcome  # noqa: PLC0415
 
     folder = (workspace or paths.WORK / scenario).resolve()
     runtimes.prepare(runtime, typer.echo)
@@ -59,7 +60,7 @@ def start(
 
 def status() -> None:
     """Tell what runs, with live figures."""
-    from sandbox import session, welcome  # noqa: PLC0415
+    from sandbox.live import session, welcome  # noqa: PLC0415
 
     state = session.running()
     if state is None:
@@ -72,7 +73,7 @@ def logs(
     lines: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = 60,
 ) -> None:
     """Show the service's last log lines."""
-    from sandbox import session  # noqa: PLC0415
+    from sandbox.live import session  # noqa: PLC0415
 
     if not session.SERVICE_LOG.exists():
         raise UsageError(expected="a take-home that was started", seen="none", hint="make start")
@@ -87,7 +88,7 @@ def release(
 
     An abort is no error of the command: of a bad release it is what the manifest is for.
     """
-    from sandbox import releasing  # noqa: PLC0415
+    from sandbox.live import releasing  # noqa: PLC0415
     from sandbox.report.passages import closing, lines, problems  # noqa: PLC0415
 
     terminal = console()
@@ -105,8 +106,9 @@ def release(
 
 def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process") -> None:
     """Run the public checks on the workspace as it is now."""
-    from sandbox import assessment, progress, scenario, welcome  # noqa: PLC0415
+    from sandbox import assessment, progress, scenario  # noqa: PLC0415
     from sandbox.evidence import Evidence  # noqa: PLC0415
+    from sandbox.live import welcome  # noqa: PLC0415
     from sandbox.report.passages import print_passages  # noqa: PLC0415
     from sandbox.report.terminal import print_scorecard  # noqa: PLC0415
     from sandbox.report.timeline import print_timelines  # noqa: PLC0415
@@ -138,7 +140,8 @@ def check(workspace: WorkspaceOption = None, runtime: RuntimeOption = "process")
 
 def submit(workspace: WorkspaceOption = None) -> None:
     """Pack the workspace into submissions/, and say what was changed."""
-    from sandbox import submission, welcome  # noqa: PLC0415
+    from sandbox import submission  # noqa: PLC0415
+    from sandbox.live import welcome  # noqa: PLC0415
 
     folder = picked_workspace(workspace)
     archive = submission.pack(folder, paths.SUBMISSIONS)
@@ -148,14 +151,14 @@ def submit(workspace: WorkspaceOption = None) -> None:
 
 def stop() -> None:
     """Stop everything that `start` started. The workspace stays."""
-    from sandbox import session  # noqa: PLC0415
+    from sandbox.live import session  # noqa: PLC0415
 
     typer.echo("Stopped." if session.stop() else "Nothing was running.")
 
 
 def picked_workspace(given: Path | None) -> Path:
     """The workspace that is meant: given, running, or the only one there is."""
-    from sandbox import session  # noqa: PLC0415
+    from sandbox.live import session  # noqa: PLC0415
 
     if given is not None:
         return given.resolve()

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from sandbox import compose, identity, overlay, paths, production, references, scenario, stack
+from sandbox import compose, identity, overlay, paths, references, scenario, stack
 from sandbox.errors import HarnessFault, UsageError
 from sandbox.kit import trained, wheel
+from sandbox.live import production
 
 if TYPE_CHECKING:
     from sandbox.identity import Key

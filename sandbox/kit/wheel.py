@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # What a kit's Makefile and the live session start.
-STARTED = ("sandbox.cli", "sandbox.live", "sandbox.tools")
+STARTED = ("sandbox.cli", "sandbox.live.supervisor", "sandbox.tools")
 # Imported by a name that is only known when it runs, so all of it comes along.
 NAMED = "runtimes"
 # What only the hiring team's commands use. The command imports it where it needs it.

@@ -18,7 +18,7 @@ import urllib3
 
 from sandbox.episode import GATEWAY_TARGET, TARGET
 from sandbox.errors import HarnessFault, SandboxError, UsageError
-from sandbox.session import Alert, Monitoring
+from sandbox.live.session import Alert, Monitoring
 from sandbox.telemetry.live_server import accept_rules, configure, live_spec, reload
 from sandbox.telemetry.scraping import PATH
 

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from sandbox import scenario
-from sandbox.session import Alert, Figures, Monitoring, State
-from sandbox.welcome import greet, show_status
+from sandbox.live.session import Alert, Figures, Monitoring, State
+from sandbox.live.welcome import greet, show_status
 
 STATE = State(1, "drifting_inputs", "1", "/a/workspace", "running")
 LOADED = Monitoring(url="http://127.0.0.1:9090", rules=3)

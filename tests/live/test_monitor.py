@@ -11,9 +11,9 @@ import urllib3
 
 from sandbox import tools
 from sandbox.errors import UsageError
-from sandbox.monitor import Monitor, metrics_of, said
+from sandbox.live.monitor import Monitor, metrics_of, said
+from sandbox.live.session import Alert, Monitoring
 from sandbox.runtimes import open_runtime
-from sandbox.session import Alert, Monitoring
 from sandbox.traffic.client import Exchange
 from sandbox.traffic.gateway import Gateway
 from sandbox.waiting import wait_for

@@ -1,6 +1,6 @@
 """The supervisor of a live take-home: keeps the stack running and production traffic flowing.
 
-    python -m sandbox.live WORKSPACE RUNTIME
+    python -m sandbox.live.supervisor WORKSPACE RUNTIME
 
 Days from July on are replayed on a simulated clock, an hour of it a tick: each hour's flights are
 scored, and the labels of the same hour of the day before arrive. The first days go by as fast as
@@ -22,20 +22,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import paths, registry, scenario, session, stack, variant
+from sandbox import paths, registry, scenario, stack, variant
 from sandbox.errors import SandboxError
+from sandbox.live import session
+from sandbox.live.session import State
 from sandbox.runtimes import open_runtime
-from sandbox.session import State
 from sandbox.traffic.client import Client
 from sandbox.workspace import entries, read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.monitor import Measured, Monitor
-    from sandbox.production import Production
+    from sandbox.live.monitor import Measured, Monitor
+    from sandbox.live.production import Production
+    from sandbox.live.releasing import Site
     from sandbox.references import Reference
-    from sandbox.releasing import Site
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.scenario import Scenario
     from sandbox.shipping import Replica
@@ -123,7 +124,7 @@ def supervise(workspace: Path, runtime_name: str) -> None:
 def _site(stack_of_all: ExitStack, live: Live, scratch: Path, stopped: Callable[[], bool]) -> Site:
     """A router in front of the service, at the address at which it would answer otherwise."""
     # Here and not at the top: only where releases are rolled out.
-    from sandbox import releasing  # noqa: PLC0415
+    from sandbox.live import releasing  # noqa: PLC0415
     from sandbox.traffic import router  # noqa: PLC0415
 
     releasing.forget()
@@ -142,7 +143,8 @@ def _releases(setting: Scenario) -> tuple[str, ...]:
 
 def _follow(site: Site, live: Live, production: Production) -> None:
     """Send customers to the service that there is, and ship what somebody asked for."""
-    from sandbox import flights, releasing  # noqa: PLC0415
+    from sandbox import flights  # noqa: PLC0415
+    from sandbox.live import releasing  # noqa: PLC0415
     from sandbox.traffic.router import STABLE, Share  # noqa: PLC0415
 
     site.router.route({STABLE: Share(live.url, 100)})
@@ -155,7 +157,8 @@ def _follow(site: Site, live: Live, production: Production) -> None:
 def _production(setting: Scenario, chosen: Variant) -> tuple[Production, Gateway]:
     """The traffic of a scenario, and the gateway it goes through."""
     # Here and not at the top: neither service waits for what these import.
-    from sandbox import flights, production  # noqa: PLC0415
+    from sandbox import flights  # noqa: PLC0415
+    from sandbox.live import production  # noqa: PLC0415
     from sandbox.traffic import gateway  # noqa: PLC0415
 
     entrance = gateway.Gateway(chosen.number("gateway"))
@@ -170,7 +173,7 @@ def _monitor(
     rules: Path | None,
     entrance: Measured,
 ) -> Monitor:
-    from sandbox import monitor  # noqa: PLC0415 - only where there is something to monitor
+    from sandbox.live import monitor  # noqa: PLC0415 - only where there is something to monitor
 
     address = stack_of_all.enter_context(monitor.metrics_of(entrance))
     return monitor.Monitor(runtime, folder, rules, address)

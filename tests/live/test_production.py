@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sandbox import flights, scenario, variant
-from sandbox.production import HEAD_START, HOUR, Production, feed_of
+from sandbox.live.production import HEAD_START, HOUR, Production, feed_of
 from sandbox.traffic.client import Answer, Exchange
 from sandbox.traffic.gateway import Gateway
 

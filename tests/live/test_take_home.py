@@ -15,8 +15,8 @@ import urllib3
 from sandbox import models, tools
 from sandbox.episode import GATEWAY_TARGET, TARGET
 from sandbox.errors import UsageError
-from sandbox.monitor import SCRAPE_INTERVAL_S
-from sandbox.session import State, read_state
+from sandbox.live.monitor import SCRAPE_INTERVAL_S
+from sandbox.live.session import State, read_state
 from sandbox.telemetry.prometheus import Prometheus
 from sandbox.waiting import wait_for
 

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox import session, shipping
+from sandbox import shipping
 from sandbox.errors import SandboxError, UsageError
+from sandbox.live import session
 from sandbox.rollout.manifest import ManifestError, read
 from sandbox.rollout.state import PROMOTED, facts
 from sandbox.script import requested

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import releasing, scenario, script, session
+from sandbox import scenario, script
 from sandbox.errors import HarnessFault, UsageError
-from sandbox.releasing import Site
-from sandbox.session import State
+from sandbox.live import releasing, session
+from sandbox.live.releasing import Site
+from sandbox.live.session import State
 from sandbox.traffic import router
 from sandbox.traffic.client import Client
 from sandbox.traffic.router import STABLE, Share

@@ -211,7 +211,7 @@ def start(workspace: Path, runtime: str) -> State:
     STATE.unlink(missing_ok=True)
     with SUPERVISOR_LOG.open("wb") as log:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.live", str(workspace), runtime],
+            [sys.executable, "-m", "sandbox.live.supervisor", str(workspace), runtime],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

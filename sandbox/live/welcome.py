@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.evidence import Evidence
-    from sandbox.session import Alert, Figures, Monitoring, State
+    from sandbox.live.session import Alert, Figures, Monitoring, State
     from sandbox.submission import Changes
 
 AUC_NOTEBOOK = "0.82 in the notebook, on training rows"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import session
-from sandbox.session import Alert, Figures, Monitoring, State
+from sandbox.live import session
+from sandbox.live.session import Alert, Figures, Monitoring, State
 
 STATE = State(1, "some_scenario", "1", "/a/workspace", "running", figures=Figures(auc=0.7))
 MONITORING = Monitoring(
