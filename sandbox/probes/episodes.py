@@ -208,29 +208,29 @@ def pictured(clean: Script, recording: Recording) -> dict[str, Any]:
     script = recording.script
     every = max(1, round(PICTURED_EVERY_S / script.tick_s))
     events = script.events.assign(prediction=served(recording))
-    groups = events.groupby(events["tick"] // every)
+    by = events["tick"] // every
+    groups = events.groupby(by)
     columns = sorted({name for onset in script.onsets for name in onset.subject} & set(events))
     return {
         "at_s": [float(number) * every * script.tick_s for number, _ in groups],
         "rows": groups.size().tolist(),
         "prediction": _plain(groups["prediction"].mean()),
         "late": _plain(groups["late"].mean()),
-        "inputs": {name: _distribution(clean, groups[name], name) for name in columns},
+        "inputs": {name: _distribution(events[name], clean.events[name], by) for name in columns},
     }
 
 
-def _distribution(clean: Script, values: Any, name: str) -> dict[str, Any]:
-    if clean.events[name].dtype.kind in "fi":
-        return {
-            "missing": _plain(values.apply(lambda v: v.isna().mean())),
-            **{f"p{q}": _plain(values.quantile(q / 100)) for q in (5, 50, 95)},
-        }
-    top = clean.events[name].value_counts().index[:3].tolist()
+def _distribution(values: Any, usual: Any, by: Any) -> dict[str, Any]:
+    def share(holds: Any) -> list[float | None]:
+        return _plain(holds.groupby(by).mean())
+
+    if usual.dtype.kind in "fi":
+        quantiles = {f"p{q}": _plain(values.groupby(by).quantile(q / 100)) for q in (5, 50, 95)}
+        return {"missing": share(values.isna()), **quantiles}
+    top = usual.value_counts().index[:3].tolist()
     return {
-        "shares": {
-            value: _plain(values.apply(lambda v, value=value: (v == value).mean())) for value in top
-        },
-        "other": _plain(values.apply(lambda v: (~v.isin(clean.events[name])).mean())),
+        "shares": {value: share(values == value) for value in top},
+        "other": share(~values.isin(usual.unique())),
     }
 
 
