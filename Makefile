@@ -27,12 +27,12 @@ help: ## this list
 
 setup: .venv/.installed ## install everything into .venv (the other targets do this by themselves)
 
-.venv/.installed: requirements.lock pyproject.toml sandbox/tools.py
+.venv/.installed: requirements.lock pyproject.toml sandbox/system/tools.py
 	@command -v $(PYTHON) >/dev/null || { echo "expected Python 3.11 as $(PYTHON); saw none; try: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Installing into .venv (once, under a minute) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep -o '^uv==[^ ]*' requirements.lock)
-	@$(BIN)/python -m sandbox.tools & \
+	@$(BIN)/python -m sandbox.system.tools & \
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock; done=$$?; wait; exit $$done
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@

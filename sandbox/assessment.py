@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-from sandbox import paths, tools
+from sandbox import paths
 from sandbox.errors import HarnessFault, SubmissionFault, UsageError
 from sandbox.evidence import CASE, Evidence, EvidenceWriter, Outcome, Record
 from sandbox.grading.junit import write_junit
@@ -29,6 +29,7 @@ from sandbox.progress import Silent
 from sandbox.report.formats import AFTER_GRADING, FILES, HTML, JSON, JUNIT, SUMMARY
 from sandbox.report.summary import write_summary
 from sandbox.scenario import load as load_scenario
+from sandbox.system import tools
 from sandbox.workspace import MARK, file_digests
 
 if TYPE_CHECKING:

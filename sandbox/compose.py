@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import flights, overlay, paths
 from sandbox.errors import UsageError
-from sandbox.modules import module_from
+from sandbox.system.modules import module_from
 from sandbox.workspace import WorkspaceMark, file_digests, write_mark
 
 if TYPE_CHECKING:

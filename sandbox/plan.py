@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sandbox import flights, references
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
 from sandbox.evidence import EvidenceWriter, Outcome, Record
-from sandbox.modules import module_from
 from sandbox.progress import Progress, Silent
 from sandbox.stack import service_spec
+from sandbox.system.modules import module_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from sandbox import models, paths
-from sandbox.modules import module_from
+from sandbox.system.modules import module_from
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from sandbox.processes import Completed
     from sandbox.runtimes.base import Runtime, Service
     from sandbox.scenario import Scenario
+    from sandbox.system.processes import Completed
 
 # How often the service asks the registry who is champion.
 POLL_S = 0.5

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from sandbox import paths, scenario, tools
+from sandbox import paths, scenario
 from sandbox.errors import UsageError
 from sandbox.live import session
 from sandbox.runtimes import bubblewrap, docker
+from sandbox.system import tools
 
 FREE_BYTES_MIN = 2 * 2**30
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import assessment, compose, paths, scenario, signing, submission, variant
+from sandbox import assessment, compose, paths, scenario, submission, variant
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 from sandbox.grading.scorecard import Scorecard, Verdict, VerdictOutcome, write_scorecard
+from sandbox.integrity import signing
 from sandbox.report.formats import JUNIT, SUMMARY
 
 if TYPE_CHECKING:

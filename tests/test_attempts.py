@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from sandbox import attempts, modules, paths, scenario
+from sandbox import attempts, paths, scenario
 from sandbox.errors import UsageError
 from sandbox.grading.checks import Check, Guard, declaration
+from sandbox.system import modules
 from sandbox.workspace import file_digests, is_protected
 
 if TYPE_CHECKING:

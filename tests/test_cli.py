@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import attempts, cli, compose, models, paths, scenario, tools, variant
+from sandbox import attempts, cli, compose, models, paths, scenario, variant
+from sandbox.system import tools
 
 SANDBOX = str(Path(sys.executable).parent / "sandbox")
 

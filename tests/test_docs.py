@@ -18,7 +18,7 @@ import typer
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
-from sandbox import attempts, cli, diagnosis, evidence, modules, paths, scenario
+from sandbox import attempts, cli, diagnosis, evidence, paths, scenario
 from sandbox.attempts import Attempt
 from sandbox.commands.shared import BELOW, UNGRADABLE, USAGE
 from sandbox.grading.checks import Check, Guard, declaration
@@ -28,6 +28,7 @@ from sandbox.runtimes import bubblewrap
 from sandbox.runtimes.docker import bases, containers
 from sandbox.scenario import Choice, Range, Releases, Scenario, ServiceStart, Telemetry
 from sandbox.submission import manifest
+from sandbox.system import modules
 from sandbox.workspace import IGNORED_NAMES
 
 ROOT = paths.ROOT

@@ -27,8 +27,8 @@ from sandbox import compose, flights, models, references, registry, scenario, st
 from sandbox.grading.statistics import auc
 from sandbox.probes import inputs
 from sandbox.runtimes import open_runtime
+from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Client, predictions_of
-from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from sandbox import tools, upkeep
+from sandbox import upkeep
+from sandbox.system import tools
 
 if TYPE_CHECKING:
     from pathlib import Path

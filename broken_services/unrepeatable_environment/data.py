@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import flights
-from sandbox.modules import module_from
+from sandbox.system.modules import module_from
 
 if TYPE_CHECKING:
     from sandbox.variant import Variant

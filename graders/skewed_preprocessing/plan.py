@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import diagnosis, flights, overlay, references, registry
-from sandbox.modules import module_from
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import inputs, metrics, testing, training
+from sandbox.system.modules import module_from
 from sandbox.traffic.client import Client, Exchange, predictions_of
 
 if TYPE_CHECKING:

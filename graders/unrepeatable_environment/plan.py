@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import diagnosis, flights, references, registry
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
-from sandbox.modules import module_from
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import environments, images, inputs, training
 from sandbox.probes.environments import Training
 from sandbox.probes.images import Published
 from sandbox.stack import copy_registry
+from sandbox.system.modules import module_from
 from sandbox.traffic.client import Client, predictions_of
 
 if TYPE_CHECKING:

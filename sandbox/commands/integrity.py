@@ -19,7 +19,7 @@ def keygen(
     key: Annotated[Path, typer.Argument(help="Where the private key goes, such as team.pem.")],
 ) -> None:
     """Make a pair of keys: one to sign results with, one to verify them."""
-    from sandbox import signing  # noqa: PLC0415 - see `verify`
+    from sandbox.integrity import signing  # noqa: PLC0415 - see `verify`
 
     public = signing.make_keys(key)
     typer.echo(f"Private key: {key} (keep it where no submission runs, and out of the repository)")
@@ -32,7 +32,7 @@ def sign(
     key: Annotated[Path, typer.Option(help="The private key, as PEM.")],
 ) -> None:
     """Sign a scorecard, and with it everything that led to it."""
-    from sandbox import signing, verification  # noqa: PLC0415 - see `verify`
+    from sandbox.integrity import signing, verification  # noqa: PLC0415 - see `verify`
     from sandbox.report.formats import SIGNATURE  # noqa: PLC0415
 
     private = signing.read_private(key)
@@ -53,7 +53,7 @@ def verify(
     ] = None,
 ) -> None:
     """Compute everything again that a signed scorecard vouches for, and name what changed."""
-    from sandbox import signing, verification  # noqa: PLC0415 - a tenth of a second
+    from sandbox.integrity import signing, verification  # noqa: PLC0415 - a tenth of a second
 
     public = signing.read_public(key)
     found = verification.verify(results, public, submission)

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from sandbox import paths, processes
+from sandbox import paths
 from sandbox.errors import HarnessFault
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # What a kit's Makefile and the live session start.
-STARTED = ("sandbox.cli", "sandbox.live.supervisor", "sandbox.tools")
+STARTED = ("sandbox.cli", "sandbox.live.supervisor", "sandbox.system.tools")
 # Imported by a name that is only known when it runs, so all of it comes along.
 NAMED = "runtimes"
 # What only the hiring team's commands use. The command imports it where it needs it.

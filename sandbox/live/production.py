@@ -22,7 +22,7 @@ import pandas as pd
 from sandbox import flights
 from sandbox.grading.statistics import auc, percentile
 from sandbox.live.session import Figures
-from sandbox.modules import module_from
+from sandbox.system.modules import module_from
 from sandbox.traffic.client import predictions_of
 
 if TYPE_CHECKING:

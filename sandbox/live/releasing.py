@@ -24,9 +24,9 @@ from sandbox.rollout.state import PROMOTED, facts
 from sandbox.script import requested
 from sandbox.shipping import Replica
 from sandbox.stack import service_spec
+from sandbox.system.waiting import wait_for
 from sandbox.telemetry import prometheus
 from sandbox.traffic.router import STABLE, Share
-from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import paths
 from sandbox.errors import HarnessFault, UsageError
-from sandbox.waiting import wait_for
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,9 +19,9 @@ from urllib.parse import quote, urlencode
 
 from sandbox import registry
 from sandbox.errors import SubmissionFault
-from sandbox.processes import TAIL_BYTES
 from sandbox.runtimes.base import CommandSpec
 from sandbox.stack import service_spec
+from sandbox.system.processes import TAIL_BYTES
 from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from sandbox import flights, models, registry
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.models import Kind
 from sandbox.references import Reference
+from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Client
-from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox import flights, registry
 from sandbox.errors import SubmissionFault
+from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Client
-from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from sandbox.processes import Completed
     from sandbox.runtimes.building import Builder
+    from sandbox.system.processes import Completed
 
 HOST, PORT = "{host}", "{port}"
 

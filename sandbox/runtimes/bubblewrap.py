@@ -27,11 +27,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import processes
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import seccomp
 from sandbox.runtimes.base import Access
 from sandbox.runtimes.namespaces import Namespaced
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ import select
 import signal
 from typing import TYPE_CHECKING
 
-from sandbox import processes
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     import subprocess

@@ -19,11 +19,12 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sandbox import paths, processes
+from sandbox import paths
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import bubblewrap
 from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.runtimes.process_service import LOOPBACK, PortTaken, ProcessService, starter_for
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

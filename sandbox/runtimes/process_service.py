@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Self
 
-from sandbox import processes
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.runtimes import bubblewrap, files
 from sandbox.runtimes.base import Access, ServiceSpec, fill_address
 from sandbox.runtimes.readiness import until_ready, with_log
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

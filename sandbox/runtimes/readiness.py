@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sandbox.runtimes.base import Access
-from sandbox.waiting import wait_for
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import urllib3
 import yaml
 
-from sandbox import tools
 from sandbox.errors import HarnessFault
 from sandbox.runtimes.base import ServiceSpec
+from sandbox.system import tools
 from sandbox.telemetry import exposition, promtool
 from sandbox.telemetry.prometheus import LOOKBACK_SCRAPES, READY_WITHIN_S, milliseconds
 

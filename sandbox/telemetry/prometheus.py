@@ -22,10 +22,10 @@ import bcrypt
 import urllib3
 import yaml
 
-from sandbox import tools
 from sandbox.errors import HarnessFault
 from sandbox.runtimes.base import ServiceSpec
-from sandbox.waiting import wait_for
+from sandbox.system import tools
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from sandbox import tools
+from sandbox.system import tools
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,8 +25,8 @@ import yaml
 
 from sandbox.errors import HarnessFault
 from sandbox.runtimes.base import ServiceSpec
+from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Answer
-from sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

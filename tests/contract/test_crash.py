@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.runtimes import bubblewrap
-from sandbox.waiting import wait_for
+from sandbox.system.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 

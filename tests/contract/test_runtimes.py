@@ -16,15 +16,15 @@ import pytest
 import urllib3
 
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault, UsageError
-from sandbox.processes import NOT_FOUND
 from sandbox.runtimes import open_runtime
 from sandbox.runtimes.base import CHILD_ENVIRONMENT, CommandSpec, ServiceSpec
 from sandbox.runtimes.docker import ownership
-from sandbox.waiting import wait_for
+from sandbox.system.processes import NOT_FOUND
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
-    from sandbox.processes import Completed
     from sandbox.runtimes.base import Runtime
+    from sandbox.system.processes import Completed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = (sys.executable, "-I", "-S")

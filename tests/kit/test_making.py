@@ -117,7 +117,7 @@ def test_the_makefile_does_what_the_project_s_does(
 @EACH_SCENARIO
 def test_only_what_needs_prometheus_fetches_it(name: str, kit_of: Callable[[str], Path]) -> None:
     makefile = (kit_of(name) / "Makefile").read_text("utf-8")
-    assert ("sandbox.tools" in makefile) == scenario.load(name).needs_prometheus
+    assert ("sandbox.system.tools" in makefile) == scenario.load(name).needs_prometheus
 
 
 @EACH_SCENARIO

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import urllib3
 
-from sandbox import tools
 from sandbox.errors import UsageError
 from sandbox.live.monitor import Monitor, metrics_of, said
 from sandbox.live.session import Alert, Monitoring
 from sandbox.runtimes import open_runtime
+from sandbox.system import tools
+from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Exchange
 from sandbox.traffic.gateway import Gateway
-from sandbox.waiting import wait_for
 
 EARLY, LATE = "2026-01-01T10:00:00.12Z", "2026-01-01T10:00:00.3Z"
 URL = "http://127.0.0.1:9090"

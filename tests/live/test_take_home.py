@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sandbox import models, tools
+from sandbox import models
 from sandbox.episode import GATEWAY_TARGET, TARGET
 from sandbox.errors import UsageError
 from sandbox.live.monitor import SCRAPE_INTERVAL_S
 from sandbox.live.session import State, read_state
+from sandbox.system import tools
+from sandbox.system.waiting import wait_for
 from sandbox.telemetry.prometheus import Prometheus
-from sandbox.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 

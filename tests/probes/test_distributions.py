@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from sandbox.episode import Recording
-from sandbox.modules import module_from
 from sandbox.paths import GRADERS
 from sandbox.probes import distributions
+from sandbox.system.modules import module_from
 from sandbox.telemetry.series import series
 from sandbox.traffic.client import Exchange
 from tests.replays import scripted

@@ -10,9 +10,9 @@ import pytest
 
 from sandbox import paths, scenario
 from sandbox.errors import SubmissionFault
-from sandbox.modules import module_from
 from sandbox.probes import environments
 from sandbox.runtimes import bubblewrap
+from sandbox.system.modules import module_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

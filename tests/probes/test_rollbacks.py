@@ -18,7 +18,7 @@ from sandbox.grading import sequences
 from sandbox.models import Kind
 from sandbox.probes import rollbacks
 from sandbox.probes.rollbacks import ROWS_PER_REQUEST, Questions, Traffic
-from sandbox.processes import Completed
+from sandbox.system.processes import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from sandbox import diagnosis, overlay, paths, scenario
 from sandbox import variant as variants
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 from sandbox.grading.runner import grade
-from sandbox.modules import module_from
 from sandbox.probes import episodes, quality
 from sandbox.scenario import Choice
+from sandbox.system.modules import module_from
 from sandbox.telemetry import rulefile
 
 if TYPE_CHECKING:

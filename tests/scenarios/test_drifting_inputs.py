@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from sandbox import diagnosis, flights, modules, paths, references, scenario, script, variant
+from sandbox import diagnosis, flights, paths, references, scenario, script, variant
 from sandbox.grading.alarms import PAGE, TICKET, timeliness
 from sandbox.probes import distributions, episodes
 from sandbox.scenario import Choice
+from sandbox.system import modules
 from sandbox.variant import Variant
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from sandbox import compose, diagnosis, flights, models, overlay, paths, scenari
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 from sandbox.grading.runner import grade
 from sandbox.models import Kind
-from sandbox.modules import module_from
 from sandbox.probes import rollbacks
 from sandbox.scenario import Choice
+from sandbox.system.modules import module_from
 from sandbox.variant import Variant
 
 if TYPE_CHECKING:

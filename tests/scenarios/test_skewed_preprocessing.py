@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sandbox import diagnosis, flights, modules, overlay, paths, references, scenario
+from sandbox import diagnosis, flights, overlay, paths, references, scenario
 from sandbox.grading.parity import share_without
 from sandbox.grading.statistics import auc
 from sandbox.scenario import Choice
+from sandbox.system import modules
 from sandbox.variant import Variant
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ import yaml
 from sandbox import attempts, compose, diagnosis, flights, overlay, paths, scenario
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 from sandbox.grading.runner import grade
-from sandbox.modules import module_from
 from sandbox.probes import images, inputs
 from sandbox.scenario import Choice
+from sandbox.system.modules import module_from
 from sandbox.variant import Variant
 from sandbox.workspace import file_digests
 

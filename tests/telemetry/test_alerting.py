@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import tools
+from sandbox.system import tools
 from sandbox.telemetry.alerting import Activity, activities
 
 if TYPE_CHECKING:

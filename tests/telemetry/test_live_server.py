@@ -15,6 +15,7 @@ import urllib3
 
 from sandbox.errors import HarnessFault
 from sandbox.runtimes.base import Runtime, Service
+from sandbox.system.waiting import wait_for
 from sandbox.telemetry.exposition import LABELS_MAX, SAMPLES_MAX
 from sandbox.telemetry.live_server import accept_rules, configure, live_spec, reload
 from sandbox.telemetry.prometheus import Prometheus
@@ -22,7 +23,6 @@ from sandbox.telemetry.remote_write import Batch, decode
 from sandbox.telemetry.scraping import Scraper, Target, fetch
 from sandbox.telemetry.series import Labels, as_labels
 from sandbox.traffic.client import Client
-from sandbox.waiting import wait_for
 
 SCRAPE_INTERVAL_S = 1.0
 # What Prometheus and ours agree on; both refuse the ones that do not begin with "good".

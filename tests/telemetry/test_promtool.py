@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import tools
+from sandbox.system import tools
 from sandbox.telemetry import promtool
 
 RULE = "groups: [{name: g, rules: [{alert: A, expr: %s}]}]"

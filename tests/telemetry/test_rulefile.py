@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox import tools
+from sandbox.system import tools
 from sandbox.telemetry import rulefile
 from sandbox.telemetry.rulefile import Rule, RulesError, duration_s, read, written
 

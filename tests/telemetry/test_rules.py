@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from sandbox import tools
 from sandbox.errors import HarnessFault
+from sandbox.system import tools
 from sandbox.telemetry import rules
 from sandbox.telemetry.prometheus import RangeSeries
 from sandbox.telemetry.remote_write import Batch

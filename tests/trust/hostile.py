@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.runtimes.base import CommandSpec, ServiceSpec
 
 if TYPE_CHECKING:
-    from sandbox.processes import Completed
     from sandbox.runtimes.base import Runtime, Service
+    from sandbox.system.processes import Completed
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 PROGRAM = "run.py"

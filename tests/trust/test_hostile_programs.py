@@ -18,8 +18,8 @@ from sandbox.errors import HarnessFault, SubmissionFault, UsageError
 from sandbox.runtimes import bubblewrap, given_up, open_runtime
 from sandbox.runtimes.docker import containers, daemon, images
 from sandbox.runtimes.docker.daemon import RUN_LABEL
+from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Client
-from sandbox.waiting import wait_for
 from sandbox.workspace import WorkspaceMark, file_digests, write_mark
 from tests.trust.hostile import all_gone, said, serving, unleash
 

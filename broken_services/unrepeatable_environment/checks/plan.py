@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import diagnosis, flights, registry
 from sandbox.errors import SubmissionFault
-from sandbox.modules import module_from
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import environments, images, inputs, training
 from sandbox.probes.environments import Training
+from sandbox.system.modules import module_from
 from sandbox.traffic.client import Client, predictions_of
 
 if TYPE_CHECKING:

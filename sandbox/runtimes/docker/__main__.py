@@ -10,7 +10,7 @@ import sys
 
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.runtimes import docker
-from sandbox.waiting import wait_for
+from sandbox.system.waiting import wait_for
 
 _ANSWERS_WITHIN_S = 30.0
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from docker.errors import DockerException
 
-from sandbox import processes
 from sandbox.errors import HarnessFault
 from sandbox.runtimes.docker import daemon
 from sandbox.runtimes.docker.daemon import asking
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -18,11 +18,11 @@ from docker.errors import APIError
 from urllib3.exceptions import ReadTimeoutError
 
 from sandbox.errors import HarnessFault, SubmissionFault
-from sandbox.processes import TAIL_BYTES
 from sandbox.runtimes.docker import contexts, daemon, images
 from sandbox.runtimes.docker.built_image import BuiltImage
 from sandbox.runtimes.docker.daemon import asking
-from sandbox.waiting import wait_for
+from sandbox.system.processes import TAIL_BYTES
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

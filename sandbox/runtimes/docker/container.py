@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from docker.errors import APIError, NotFound
 
 from sandbox.errors import HarnessFault
-from sandbox.processes import GONE_WITHIN_S, stuck
 from sandbox.runtimes import files
 from sandbox.runtimes.docker.daemon import asking, fault
+from sandbox.system.processes import GONE_WITHIN_S, stuck
 
 if TYPE_CHECKING:
     from docker import APIClient

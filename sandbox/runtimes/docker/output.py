@@ -6,8 +6,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from sandbox.processes import TAIL_BYTES
 from sandbox.runtimes.docker.daemon import hang_up
+from sandbox.system.processes import TAIL_BYTES
 
 if TYPE_CHECKING:
     from docker.types import CancellableStream

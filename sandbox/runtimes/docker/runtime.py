@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Self
 
 from sandbox import paths
 from sandbox.errors import HarnessFault
-from sandbox.processes import Completed
 from sandbox.runtimes import process
 from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.runtimes.docker import containers, daemon, images, ownership
@@ -29,6 +28,7 @@ from sandbox.runtimes.docker.output import Output
 from sandbox.runtimes.docker.places import Places
 from sandbox.runtimes.docker.service import ANYWHERE, DockerService
 from sandbox.runtimes.docker.watch import Watch
+from sandbox.system.processes import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

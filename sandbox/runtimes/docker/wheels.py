@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import paths, processes
+from sandbox import paths
 from sandbox.errors import HarnessFault
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,17 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox import paths, signing, submission, verification
+from sandbox import paths, submission
 from sandbox.errors import UsageError
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 from sandbox.grading.scorecard import Scorecard, write_scorecard
+from sandbox.integrity import signing, verification
 from tests.results import NAME, hand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sandbox.verification import Verification
+    from sandbox.integrity.verification import Verification
 
 SIGNED = ["junit.xml", "scorecard.json", "summary.md"]
 DOCUMENTS = ["evidence/case.json", "evidence/index.json", "evidence/real.json"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import processes
 from sandbox.errors import HarnessFault
-from sandbox.waiting import wait_for
+from sandbox.system import processes
+from sandbox.system.waiting import wait_for
 
 
 def python(script: str, **options: object) -> processes.Completed:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import tools
 from sandbox.errors import UsageError
+from sandbox.system import tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -182,7 +182,12 @@ def test_another_machine_is_told_what_to_install(machine: Path) -> None:
 def test_only_the_standard_library_is_needed() -> None:
     """It runs while the packages are still being installed; a missing tool is no failure."""
     done = subprocess.run(
-        [sys.executable, "-S", "-c", "import sys; from sandbox import tools; print(*sys.modules)"],
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            "import sys; from sandbox.system import tools; print(*sys.modules)",
+        ],
         cwd=ROOT,
         capture_output=True,
         check=True,

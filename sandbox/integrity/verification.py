@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import paths, signing
+from sandbox import paths
 from sandbox.assessment import EVIDENCE, SCORECARD, folder_digest
 from sandbox.errors import UsageError
 from sandbox.evidence import INDEX
 from sandbox.grading.scorecard import read_scorecard
+from sandbox.integrity import signing
 from sandbox.report.formats import FILES, SIGNATURE
 from sandbox.untrusted import is_map_of_text, shortened
 

@@ -27,15 +27,15 @@ from sandbox.runtimes.base import CommandSpec, ServiceSpec
 from sandbox.runtimes.docker import containers, daemon, images
 from sandbox.runtimes.docker.daemon import RUN_LABEL
 from sandbox.runtimes.docker.runtime import DockerRuntime
-from sandbox.waiting import wait_for
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from docker import APIClient
 
-    from sandbox.processes import Completed
     from sandbox.runtimes.base import Runtime, Service
+    from sandbox.system.processes import Completed
 
 pytestmark = [
     pytest.mark.slow,

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import signing
 from sandbox.errors import UsageError
+from sandbox.integrity import signing
 
 if TYPE_CHECKING:
     from pathlib import Path

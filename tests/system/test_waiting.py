@@ -8,7 +8,7 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from sandbox.errors import HarnessFault, SubmissionFault
-from sandbox.waiting import wait_for
+from sandbox.system.waiting import wait_for
 
 
 def test_the_first_value_that_is_there_comes_back():

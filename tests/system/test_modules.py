@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sandbox.modules import module_from
+from sandbox.system.modules import module_from
 
 DATACLASS = """
 from __future__ import annotations

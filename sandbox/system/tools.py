@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import processes
 from sandbox.errors import UsageError
+from sandbox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

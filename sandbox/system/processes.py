@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sandbox.errors import HarnessFault
-from sandbox.tails import Tails
+from sandbox.system.tails import Tails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

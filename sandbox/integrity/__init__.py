@@ -1,0 +1,1 @@
+"""Whether results are still what was graded: `signing` has keys, `verification` compares."""
