@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 PLAN = """
 from sandbox import flights
 from sandbox.plan import Step
-from sandbox.traffic import Client, predictions_of
+from sandbox.traffic.client import Client, predictions_of
 
 def plan(stage):
     return [Step("replay", replay), Step("workspace", lambda stage: {"ok": True})]

@@ -4,7 +4,7 @@
     .sandbox/live/lock         held by the supervisor as long as it lives
     .sandbox/live/*.log        what it and the service print
 
-The commands here only read those files and signal the supervisor; the work is in `live.py`.
+The commands here only read those files and signal the supervisor; the work is in `supervisor.py`.
 """
 
 from __future__ import annotations

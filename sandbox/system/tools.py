@@ -1,6 +1,6 @@
 """The programs that no Python package brings: Prometheus and its promtool.
 
-    python -m sandbox.tools      puts what is missing beside the interpreter; `make setup` calls it
+    python -m sandbox.system.tools      puts what is missing beside the interpreter; `make setup` calls it
 
 They are wanted by the scenarios with telemetry alone, so a machine where they cannot be installed
 is told in one line what to do and goes on: everything else works there. Only the standard library
