@@ -1,10 +1,11 @@
 """The programs that no Python package brings: Prometheus and its promtool.
 
-    python -m sandbox.system.tools      puts what is missing beside the interpreter; `make setup` calls it
+    python -m sandbox.system.tools    puts what is missing beside the interpreter
 
-They are wanted by the scenarios with telemetry alone, so a machine where they cannot be installed
-is told in one line what to do and goes on: everything else works there. Only the standard library
-is imported, so that they can be fetched while the packages are still being installed.
+`make setup` calls it. They are wanted by the scenarios with telemetry alone, so a machine where
+they cannot be installed is told in one line what to do and goes on: everything else works there.
+Only the standard library is imported, so that they can be fetched while the packages are still
+being installed.
 """
 
 from __future__ import annotations
