@@ -10,6 +10,8 @@ Each error is one line: what was expected, what was seen, what to try.
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class SandboxError(Exception):
     """An error with something to say to a person.
@@ -26,6 +28,10 @@ class SandboxError(Exception):
         self.hint = hint
         line = f"expected {expected}; saw {seen}"
         super().__init__(f"{line}; try: {hint}" if hint else line)
+
+    def __reduce__(self) -> tuple[partial[SandboxError], tuple[()]]:
+        """How it passes from one process to another: an exception's own way knows no keywords."""
+        return partial(type(self), expected=self.expected, seen=self.seen, hint=self.hint), ()
 
 
 class UsageError(SandboxError):

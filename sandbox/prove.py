@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandbox import assessment, attempts, paths
@@ -54,22 +57,38 @@ class Trial:
 
 
 def prove(
-    scenario: str, *, seeds: int, only: Sequence[str], runtime: str, keep: Path | None = None
+    scenario: str,
+    *,
+    seeds: int,
+    only: Sequence[str],
+    runtime: str,
+    jobs: int = 1,
+    keep: Path | None = None,
 ) -> Iterator[Trial]:
-    """Grade attempts one after the other.
+    """Grade attempts, and give the trials in order, each once it and those before it are done.
 
     Args:
         scenario: the scenario's name.
         seeds: how many variants of each attempt.
         only: names of attempts; all where empty.
         runtime: where to run them.
+        jobs: how many to grade side by side, each in a process of its own.
         keep: a folder in which the results of trials that differ are kept.
     """
-    for attempt in attempts.load_all(scenario):
-        if only and attempt.name not in only:
-            continue
-        for chosen in attempts.variants(scenario, seeds):
-            yield _try(attempt, chosen, runtime, keep)
+    chosen = attempts.variants(scenario, seeds)
+    pairs = [
+        (attempt, variant)
+        for attempt in attempts.load_all(scenario)
+        if not only or attempt.name in only
+        for variant in chosen
+    ]
+    # Not forked: an assessment starts threads, and a library of another trial may have, too.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        try:
+            yield from pool.map(partial(_try, runtime=runtime, keep=keep), pairs)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def write_matrix(trials: Sequence[Trial], path: Path) -> None:
@@ -78,7 +97,8 @@ def write_matrix(trials: Sequence[Trial], path: Path) -> None:
     path.write_text(json.dumps([asdict(trial) for trial in trials], indent=1) + "\n", "utf-8")
 
 
-def _try(attempt: Attempt, chosen: Variant, runtime: str, keep: Path | None) -> Trial:
+def _try(pair: tuple[Attempt, Variant], *, runtime: str, keep: Path | None) -> Trial:
+    attempt, chosen = pair
     with paths.run_folder() as scratch:
         workspace = attempts.make(attempt, chosen, scratch / "workspace")
         results = scratch / "results"

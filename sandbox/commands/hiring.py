@@ -129,6 +129,7 @@ def prove(
     seeds: Annotated[int, typer.Option(min=1, help="Variants of each attempt.")] = 5,
     attempt: Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.")] = None,
     runtime: RuntimeOption = "process",
+    jobs: Annotated[int, typer.Option(min=1, help="How many to grade side by side.")] = 1,
 ) -> None:
     """Grade every attempt and compare with what it has to earn."""
     needs_repository()
@@ -140,7 +141,9 @@ def prove(
     trials = []
     for name in names:
         scenarios.load(name)
-        for trial in proof.prove(name, seeds=seeds, only=attempt or [], runtime=runtime, keep=kept):
+        for trial in proof.prove(
+            name, seeds=seeds, only=attempt or [], runtime=runtime, jobs=jobs, keep=kept
+        ):
             trials.append(trial)
             mark = "ok " if trial.proven else "NOT"
             seen = "ungradable" if trial.observed is None else f"{trial.observed:g}"
