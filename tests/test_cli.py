@@ -6,11 +6,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from sandbox import attempts, cli, compose, models, paths, scenario, variant
+from sandbox.commands import hiring
+from sandbox.grading.scorecard import Scorecard, Verdict, VerdictOutcome
 from sandbox.system import tools
 
 SANDBOX = str(Path(sys.executable).parent / "sandbox")
@@ -107,6 +111,15 @@ def test_without_prometheus_a_scenario_that_needs_it_is_wrong_usage(
     # Nothing was started, nothing is left.
     assert len(said.out.splitlines()) == 1
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_threshold_is_of_what_could_be_earned() -> None:
+    ran = Verdict("a", "A.", "parity", VerdictOutcome.PASSED, 92.0, 1.0, 92.0, "", "", "")
+    elsewhere = Verdict("b", "B.", "parity", VerdictOutcome.NOT_RUN, 8.0, 0.0, 0.0, "", "", "")
+    card = Scorecard("s", "S", "1", {"name": "process"}, [ran, elsewhere], {}, {}, {}, "")
+    hiring._finish(card, 99.5, ())
+    with pytest.raises(typer.Exit, match="1"):
+        hiring._finish(replace(card, verdicts=[replace(ran, points=91.0), elsewhere]), 99.5, ())
 
 
 @pytest.mark.slow

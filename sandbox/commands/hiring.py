@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 FormatOption = Annotated[
     str, typer.Option("--format", help="Any of json, junit, summary, html; json is always written.")
 ]
+FailUnderOption = Annotated[
+    float,
+    typer.Option(
+        "--fail-under",
+        min=0,
+        max=100,
+        help="Exit with 1 below so many points of 100, or percent of what could run here.",
+    ),
+]
 SecretOption = Annotated[
     Path | None,
     typer.Option(help="File with the hiring team's secret; SANDBOX_SECRET if missing."),
@@ -61,9 +70,7 @@ def grade(
         str | None,
         typer.Option("--runtime", help="Where services run; docker where it is, else process."),
     ] = None,
-    fail_under: Annotated[
-        float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
-    ] = 0,
+    fail_under: FailUnderOption = 0,
     results: Annotated[
         Path | None, typer.Option(help="Folder for the results; results/<id> if missing.")
     ] = None,
@@ -108,9 +115,7 @@ def grade(
 
 def regrade(
     results: Annotated[Path, typer.Argument(help="A folder that `grade` wrote.")],
-    fail_under: Annotated[
-        float, typer.Option(min=0, max=100, help="Exit with 1 below so many points.")
-    ] = 0,
+    fail_under: FailUnderOption = 0,
     report: Annotated[bool, typer.Option(help="The same as html among the formats.")] = False,
     format_: FormatOption = "json,junit",
 ) -> None:
@@ -199,5 +204,5 @@ def _finish(card: Scorecard, fail_under: float, told: Iterable[str]) -> None:
         typer.echo(line)
     if not card.gradable:
         raise typer.Exit(UNGRADABLE)
-    if card.points < fail_under:
+    if card.percent < fail_under:
         raise typer.Exit(BELOW)

@@ -115,6 +115,11 @@ class Scorecard:
         )
 
     @property
+    def percent(self) -> float:
+        """Points earned in percent of those that could be; what a threshold is compared with."""
+        return round(100 * self.points / self.points_max, 2) if self.points_max else 0.0
+
+    @property
     def competencies(self) -> dict[str, tuple[float, float]]:
         """Points earned and points possible by competency, in the order of the checks."""
         sums: dict[str, tuple[float, float]] = {}

@@ -33,8 +33,15 @@ class TestSums:
             make_verdict("g", guard=True, points_max=0.0, points=0.0, competency="service levels"),
         )
         assert (card.points, card.points_max) == (15.0, 30.0)
+        assert card.percent == 50.0
         assert card.competencies == {"parity": (10.0, 20.0), "drift": (5.0, 10.0)}
         assert card.gradable
+
+    def test_what_could_not_run_lowers_no_percentage(self, make_card, make_verdict):
+        whole = make_verdict("a", points=92.0, points_max=92.0)
+        assert make_card(whole, make_verdict("b", outcome=NOT_RUN, points=0.0)).percent == 100.0
+        assert make_card(make_verdict("b", outcome=NOT_RUN, points=0.0)).percent == 0.0
+        assert make_card(make_verdict(points=69.86, points_max=100.0)).percent == 69.86
 
     def test_one_ungradable_verdict(self, make_card, make_verdict):
         assert not make_card(make_verdict(), make_verdict("b", outcome=UNGRADABLE)).gradable
