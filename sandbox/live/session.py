@@ -31,6 +31,8 @@ STATE = FOLDER / "state.json"
 LOCK = FOLDER / "lock"
 SUPERVISOR_LOG = FOLDER / "supervisor.log"
 SERVICE_LOG = FOLDER / "service.log"
+# Where service and registry answer if nobody else does.
+SERVICE_PORT, REGISTRY_PORT = 8080, 5000
 # The first start trains the champion.
 STARTED_WITHIN_S = 300.0
 STOPPED_WITHIN_S = 20.0

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from sandbox.variant import Variant
 
 TICK_S = 1.0
-SERVICE_PORT, REGISTRY_PORT = 8080, 5000
 LOG_LINES = 400
 RESTART_TRIES_EVERY_S = 1.0
 
@@ -69,7 +68,7 @@ def supervise(workspace: Path, runtime_name: str) -> None:
         scratch = stack_of_all.enter_context(paths.run_folder())
         folder = stack.copy_registry(stack.trained(setting), scratch / "registry")
         runtime = stack_of_all.enter_context(open_runtime(runtime_name))
-        server = runtime.launch(registry.spec(folder, REGISTRY_PORT))
+        server = runtime.launch(registry.spec(folder, session.REGISTRY_PORT))
         live = Live(setting, workspace, runtime, server)
         live.launch()
         # While both import, so do we, and read the flights.
@@ -130,7 +129,9 @@ def _site(stack_of_all: ExitStack, live: Live, scratch: Path, stopped: Callable[
     releasing.forget()
     folder = scratch / "router"
     folder.mkdir()
-    entrance = stack_of_all.enter_context(router.running(live.runtime, folder, SERVICE_PORT))
+    entrance = stack_of_all.enter_context(
+        router.running(live.runtime, folder, session.SERVICE_PORT)
+    )
     return releasing.Site(
         live.setting, live.workspace, live.runtime, entrance, live.registry_url, scratch, stopped
     )
@@ -201,7 +202,7 @@ class Live:
         self._problem = ""
         # Where releases are rolled out, that is the router's port and the versions are pinned.
         rolled_out = setting.manifest is not None
-        self._port = None if rolled_out else SERVICE_PORT
+        self._port = None if rolled_out else session.SERVICE_PORT
         self.version = str(setting.releases.champion) if setting.releases and rolled_out else None
         self.url = ""
 

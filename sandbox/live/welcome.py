@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sandbox import scenario as scenarios
 from sandbox.errors import UsageError
+from sandbox.live.session import REGISTRY_PORT, SERVICE_PORT
 from sandbox.report.words import plain
 from sandbox.variant import SEED
 from sandbox.workspace import MARK, read_mark
@@ -91,8 +92,11 @@ def show_status(console: Console, state: State) -> None:
     figures = state.figures
     table.add_row("Take-home", f"{state.scenario}, seed {state.seed}")
     table.add_row("Workspace", state.workspace)
-    table.add_row("Service", f"{state.service_url}  (POST /invocations, /version, /metrics)")
-    table.add_row("Registry", f"{state.registry_url}  (MLflow)")
+    table.add_row(
+        "Service",
+        _address(state.service_url, SERVICE_PORT, "POST /invocations, /version, /metrics"),
+    )
+    table.add_row("Registry", _address(state.registry_url, REGISTRY_PORT, "MLflow"))
     if state.monitoring is not None:
         table.add_row("Prometheus", _prometheus(state.monitoring))
     if state.phase == "running":
@@ -118,6 +122,12 @@ def show_status(console: Console, state: State) -> None:
             ),
         )
     console.print(table)
+
+
+def _address(url: str, wanted: int, what: str) -> str:
+    """An address, and why it is not the one that the guide names."""
+    elsewhere = url and not url.endswith(f":{wanted}")
+    return f"{url}  ({what}{f'; another program has port {wanted}' if elsewhere else ''})"
 
 
 def _prometheus(said: Monitoring) -> Text:

@@ -70,6 +70,24 @@ def test_the_line_of_prometheus(monitoring: Monitoring | None, lines: list[str])
 
 
 @pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:8080", "(POST /invocations, /version, /metrics)"),
+        (
+            "http://127.0.0.1:31013",
+            "(POST /invocations, /version, /metrics; another program has port 8080)",
+        ),
+        ("", "(POST /invocations, /version, /metrics)"),
+    ],
+)
+def test_an_address_that_is_not_the_guides_says_why(url: str, said: str) -> None:
+    output = io.StringIO()
+    show_status(Console(file=output, width=200), replace(STATE, service_url=url))
+    (line,) = (each for each in output.getvalue().splitlines() if each.startswith("Service"))
+    assert line.split(maxsplit=2 if url else 1)[-1].strip() == said
+
+
+@pytest.mark.parametrize(
     ("said", "line"),
     [("2", "Version 2"), ("", "Version the answers do not say"), ("\x1b[31m3", "Version 3")],
 )
