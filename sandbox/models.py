@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from sandbox import compose, flights, paths, registry
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import open_runtime
-from sandbox.runtimes.base import CommandSpec
+from sandbox.runtimes.specs import CommandSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sandbox.references import Reference
-    from sandbox.runtimes.base import Runtime, Service, ServiceSpec
+    from sandbox.runtimes.base import Runtime, Service
+    from sandbox.runtimes.specs import ServiceSpec
     from sandbox.scenario import Scenario
     from sandbox.stack import Stack
     from sandbox.variant import Variant

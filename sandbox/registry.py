@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 from sandbox.errors import HarnessFault, SubmissionFault
-from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.specs import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

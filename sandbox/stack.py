@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import models, registry
 from sandbox.errors import UsageError
-from sandbox.runtimes.base import CommandSpec, ServiceSpec
+from sandbox.runtimes.specs import CommandSpec, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -22,7 +22,7 @@ from sandbox.errors import HarnessFault
 from sandbox.grading.statistics import auc
 from sandbox.models import AIRPORTS, Kind
 from sandbox.references import Reference
-from sandbox.runtimes.base import CommandSpec
+from sandbox.runtimes.specs import CommandSpec
 from sandbox.traffic.client import Client
 
 if TYPE_CHECKING:

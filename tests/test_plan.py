@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from sandbox.runtimes.base import ServiceSpec
+    from sandbox.runtimes.specs import ServiceSpec
 
     Run = Callable[[Stage], Mapping[str, Any]]
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from sandbox import registry
 from sandbox.errors import SubmissionFault
-from sandbox.runtimes.base import CommandSpec
+from sandbox.runtimes.specs import CommandSpec
 from sandbox.stack import service_spec
 from sandbox.system.processes import TAIL_BYTES
 from sandbox.traffic.client import Client

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from sandbox import dockerfile, registry
 from sandbox.errors import SubmissionFault
 from sandbox.probes.environments import INSTALLERS_OWN
-from sandbox.runtimes.building import ImageSpec
+from sandbox.runtimes.specs import ImageSpec
 from sandbox.traffic.client import Client, predictions_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sandbox.plan import Stage
-    from sandbox.runtimes.building import Builder, Image
+    from sandbox.runtimes.base import Builder, Image
 
 DOCKERFILE = "deploy/Dockerfile"
 ALIVE = "/ping"

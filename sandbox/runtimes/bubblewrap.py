@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import seccomp
-from sandbox.runtimes.base import Access
 from sandbox.runtimes.namespaces import Namespaced
+from sandbox.runtimes.specs import Access
 from sandbox.system import processes
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Self
 from sandbox import paths
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import bubblewrap
-from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.runtimes.process_service import LOOPBACK, PortTaken, ProcessService, starter_for
+from sandbox.runtimes.specs import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.system import processes
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.runtimes import bubblewrap, files
-from sandbox.runtimes.base import Access, ServiceSpec, fill_address
 from sandbox.runtimes.readiness import until_ready, with_log
+from sandbox.runtimes.specs import Access, ServiceSpec, fill_address
 from sandbox.system import processes
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from sandbox.runtimes.base import Access
+from sandbox.runtimes.specs import Access
 from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.errors import SandboxError
-    from sandbox.runtimes.base import ServiceSpec
+    from sandbox.runtimes.specs import ServiceSpec
 
 _ANSWER_WITHIN_S = 1.0
 _LIMIT_BYTES = 64 * 1024

@@ -17,7 +17,7 @@ import urllib3
 import yaml
 
 from sandbox.errors import HarnessFault
-from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.specs import ServiceSpec
 from sandbox.system import tools
 from sandbox.telemetry import exposition, promtool
 from sandbox.telemetry.prometheus import LOOKBACK_SCRAPES, READY_WITHIN_S, milliseconds

@@ -24,7 +24,7 @@ import urllib3
 import yaml
 
 from sandbox.errors import HarnessFault
-from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.specs import ServiceSpec
 from sandbox.system.waiting import wait_for
 from sandbox.traffic.client import Answer
 

@@ -17,8 +17,8 @@ import urllib3
 
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault, UsageError
 from sandbox.runtimes import open_runtime
-from sandbox.runtimes.base import CHILD_ENVIRONMENT, CommandSpec, ServiceSpec
 from sandbox.runtimes.docker import ownership
+from sandbox.runtimes.specs import CHILD_ENVIRONMENT, CommandSpec, ServiceSpec
 from sandbox.system.processes import NOT_FOUND
 from sandbox.system.waiting import wait_for
 

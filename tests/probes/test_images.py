@@ -19,7 +19,7 @@ from tests.stands import Stand, answering
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sandbox.runtimes.building import ImageSpec
+    from sandbox.runtimes.specs import ImageSpec
 
 PUBLISHED = Published("base", re.compile(r"2013\.\d\d"))
 SITE = "/usr/local/lib/python3.11/site-packages"

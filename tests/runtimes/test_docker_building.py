@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.errors import SubmissionFault
 from sandbox.runtimes import docker, open_runtime
-from sandbox.runtimes.building import ImageSpec
 from sandbox.runtimes.docker import building, contexts, daemon, sweeping
 from sandbox.runtimes.docker.daemon import RUN_LABEL
+from sandbox.runtimes.specs import ImageSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from sandbox.runtimes.base import Runtime
-    from sandbox.runtimes.building import Builder
+    from sandbox.runtimes.base import Builder, Runtime
 
 pytestmark = [
     pytest.mark.slow,

@@ -23,10 +23,10 @@ import urllib3
 
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import docker, open_runtime
-from sandbox.runtimes.base import CommandSpec, ServiceSpec
 from sandbox.runtimes.docker import containers, daemon, images
 from sandbox.runtimes.docker.daemon import RUN_LABEL
 from sandbox.runtimes.docker.runtime import DockerRuntime
+from sandbox.runtimes.specs import CommandSpec, ServiceSpec
 from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.runtimes.base import CommandSpec, ServiceSpec
+from sandbox.runtimes.specs import CommandSpec, ServiceSpec
 
 if TYPE_CHECKING:
     from sandbox.runtimes.base import Runtime, Service

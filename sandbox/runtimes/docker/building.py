@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from sandbox.runtimes.building import ImageSpec
     from sandbox.runtimes.docker.containers import Surroundings
     from sandbox.runtimes.docker.images import Image
     from sandbox.runtimes.docker.places import Places
+    from sandbox.runtimes.specs import ImageSpec
 
 REPOSITORY = "mlops-sandbox-host"
 HOST = Path(__file__).parent / "host"

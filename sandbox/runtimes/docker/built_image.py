@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import NotFound
 
 from sandbox.errors import HarnessFault, SubmissionFault
-from sandbox.runtimes.base import ServiceSpec
 from sandbox.runtimes.docker import containers
 from sandbox.runtimes.docker.daemon import asking
 from sandbox.runtimes.docker.service import DockerService
+from sandbox.runtimes.specs import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

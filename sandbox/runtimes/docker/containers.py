@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from sandbox.runtimes.base import Access
+    from sandbox.runtimes.specs import Access
 
 # Of one container, /tmp and /dev/shm included. There is no swap on top.
 MEMORY_BYTES = 4 * 2**30

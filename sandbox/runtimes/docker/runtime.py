@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Self
 from sandbox import paths
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import process
-from sandbox.runtimes.base import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.runtimes.docker import containers, daemon, images, ownership
 from sandbox.runtimes.docker.building import Builder
 from sandbox.runtimes.docker.containers import Program, Surroundings
@@ -28,6 +27,7 @@ from sandbox.runtimes.docker.output import Output
 from sandbox.runtimes.docker.places import Places
 from sandbox.runtimes.docker.service import ANYWHERE, DockerService
 from sandbox.runtimes.docker.watch import Watch
+from sandbox.runtimes.specs import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.system.processes import Completed
 
 if TYPE_CHECKING:

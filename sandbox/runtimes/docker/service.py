@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Self
 
 from sandbox.errors import SandboxError
 from sandbox.runtimes import files
-from sandbox.runtimes.base import Access, ServiceSpec, fill_address
 from sandbox.runtimes.docker import ownership
 from sandbox.runtimes.docker.daemon import asking
 from sandbox.runtimes.docker.images import INIT
 from sandbox.runtimes.docker.output import Output
 from sandbox.runtimes.readiness import until_ready, with_log
+from sandbox.runtimes.specs import Access, ServiceSpec, fill_address
 from sandbox.system.processes import Completed
 
 if TYPE_CHECKING:
