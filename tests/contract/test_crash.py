@@ -20,7 +20,7 @@ HARNESS = """
 import json, sys
 from pathlib import Path
 from sandbox.runtimes import bubblewrap, open_runtime
-from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.specs import ServiceSpec
 
 if not json.loads(sys.argv[2]):
     bubblewrap.available = lambda: "left out by the test"

@@ -280,7 +280,7 @@ HARNESS = """
 import sys
 from pathlib import Path
 from sandbox.runtimes import open_runtime
-from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.specs import ServiceSpec
 
 with open_runtime("docker") as runtime:
     command = (sys.executable, "-c", sys.argv[2])
