@@ -87,7 +87,7 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forev
 CASES = {
     "errors": ('self.reply(500, b"boom")', "status 500: boom"),
     "wrong length": ("self.predict([0.5] * (len(rows) - 1))", "expected 50 predictions, saw 49"),
-    "not numbers": ('self.predict([float("nan")] * len(rows))', "not finite"),
+    "not numbers": ('self.predict([float("nan")] * len(rows))', "not numbers from 0 to 1"),
     "not JSON": ('self.reply(200, b"<html>")', "not {"),
     "hangs": ("time.sleep(60)", "in a row without an answer"),
     "dies mid-episode": (

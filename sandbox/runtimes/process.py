@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -22,7 +21,13 @@ from typing import TYPE_CHECKING, Self
 from sandbox import paths
 from sandbox.errors import HarnessFault
 from sandbox.runtimes import bubblewrap
-from sandbox.runtimes.process_service import LOOPBACK, PortTaken, ProcessService, starter_for
+from sandbox.runtimes.process_service import (
+    LOOPBACK,
+    PortTaken,
+    ProcessService,
+    is_free,
+    starter_for,
+)
 from sandbox.runtimes.specs import CHILD_ENVIRONMENT, Access, CommandSpec, ServiceSpec, fill_address
 from sandbox.system import processes
 
@@ -99,7 +104,7 @@ class ProcessRuntime:
                 raise
             else:
                 return service
-        # Nobody is that unlucky: the service asks for its port twice, or for one of its own.
+        # Nobody is that unlucky: the service asks for a port of its own.
         assert taken is not None
         raise Access.of(spec).fault(expected=taken.expected, seen=taken.seen) from taken
 
@@ -201,9 +206,6 @@ def _free_port(wanted: int | None) -> int:
     # Two runs should differ, and nobody guesses.
     others = random.sample(_PORTS, len(_PORTS))
     for port in others if wanted is None else [wanted, *others]:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            # As servers do: connections that are just closing do not make a port taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((LOOPBACK, port))
+        if is_free(port):
             return port
     raise HarnessFault(expected=f"a free port in {_PORTS}", seen="none")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 from typing import TYPE_CHECKING, Self
 
 from sandbox.errors import HarnessFault, SandboxError
@@ -21,6 +23,16 @@ _PORT_TAKEN = "address already in use"
 
 class PortTaken(HarnessFault):
     """Somebody else took the port between our choosing it and the service's taking it."""
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens at a port of this machine."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        # As servers do: connections that are just closing do not make a port taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, port))
+        return True
+    return False
 
 
 class ProcessService:
@@ -117,7 +129,8 @@ class ProcessService:
         log = self.logs()
         kind: type[SandboxError] = type(error)
         trouble = ""
-        if not self.alive() and _PORT_TAKEN in log.lower():
+        # A service may trip over its own port; then nobody has it any more.
+        if not self.alive() and _PORT_TAKEN in log.lower() and not is_free(self._port):
             kind = PortTaken
         elif trouble := self._started.trouble():
             kind = HarnessFault

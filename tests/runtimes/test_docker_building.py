@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox import paths
 from sandbox.errors import SubmissionFault
 from sandbox.runtimes import docker, open_runtime
-from sandbox.runtimes.docker import building, contexts, daemon, sweeping
+from sandbox.runtimes.docker import contexts, daemon, sweeping
 from sandbox.runtimes.docker.daemon import RUN_LABEL
 from sandbox.runtimes.specs import ImageSpec
 
@@ -60,9 +61,12 @@ def spec(builder: Builder, context: Path, *lines: str, within_s: float = 60.0) -
     return ImageSpec("the image", context, text, within_s)
 
 
-def left(api: APIClient, label: str = building.BUILD_LABEL) -> list[str]:
-    """Images that have a label."""
-    return [str(found["Id"]) for found in api.images(all=True, filters={"label": label})]
+def left(api: APIClient, run: str = "") -> list[str]:
+    """Images and builds of a run, else of this process: others may build on the same daemon."""
+    label = {"label": RUN_LABEL}
+    there = api.images(all=True, filters=label) + api.containers(all=True, filters=label)
+    of = run or paths.run_prefix()
+    return [str(found["Id"]) for found in there if found["Labels"][RUN_LABEL].startswith(of)]
 
 
 def test_processes_build_nothing() -> None:
@@ -89,7 +93,6 @@ def test_an_image_is_looked_into_and_gone_afterwards(
             image.files("/usr/lib", 2**20)
         assert left(api)
     assert left(api) == []
-    assert api.containers(all=True, filters={"label": building.BUILD_LABEL}) == []
 
 
 def test_a_host_has_packages_programs_and_users(builder: Builder, tmp_path: Path) -> None:
@@ -97,6 +100,26 @@ def test_a_host_has_packages_programs_and_users(builder: Builder, tmp_path: Path
         "USER nobody",
         'RUN python -c "import mlflow, lightgbm, pandas, fastapi" && uv --version',
         'RUN test "$(id -u)" = 65534',
+    )
+    with builder.built(spec(builder, tmp_path, *lines)):
+        pass
+
+
+def test_a_script_that_travelled_without_its_mode_runs(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "data").write_text("no program")
+    lines = ("COPY . /app/", "USER nobody", "RUN /app/run.sh && ! test -x /app/data")
+    with builder.built(spec(builder, tmp_path, *lines)):
+        pass
+
+
+@pytest.mark.parametrize("user", ["app", "svc", "www-data", "1000:svc"])
+def test_a_host_can_be_given_users(builder: Builder, tmp_path: Path, user: str) -> None:
+    lines = (
+        "RUN useradd --create-home --uid 1000 app",
+        "RUN groupadd --system svc && useradd -r -g svc -s /usr/sbin/nologin svc",
+        f"USER {user}",
+        'RUN test "$(id -u)" != 0',
     )
     with builder.built(spec(builder, tmp_path, *lines)):
         pass
@@ -220,6 +243,6 @@ def test_what_a_crash_leaves_is_swept(api: APIClient, tmp_path: Path) -> None:
             decode=True,
         )
         assert any("aux" in event for event in events)
-    [image] = left(api, f"{RUN_LABEL}={name}")
+    [image] = left(api, name)
     assert f"removed image {image.removeprefix('sha256:')[:12]}" in sweeping.sweep(api, cache=False)
-    assert left(api, f"{RUN_LABEL}={name}") == []
+    assert left(api, name) == []
