@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 TRUTH, HOSTILE = HERE / "truth.yaml", HERE / "index"
 MONTHS = (7, 8, 9, 10, 11)
-ROWS, RETRAINED_ROWS, TAMPERED_ROWS = 3_000, 1_000, 600
+ROWS, RETRAINED_ROWS, TAMPERED_ROWS = 3_000, 3_000, 600
 TRAINING_SHARE = 0.2
 IMAGE_ROWS = 500
 # The ticket: a dated tag never moves, every other one does.
@@ -163,10 +163,14 @@ def grown(stage: Stage) -> list[Path]:
 
 
 def gone_on(stage: Stage) -> list[Path]:
-    """That, after the release that changed what it does was withdrawn."""
+    """That, after a release that the lock does not need was withdrawn: the one that changed what it
+    does, or where that is installed, the one before it.
+    """
     own = index_module(stage)
-    releases = own.releases(stage.variant)[own.changed_package(stage.variant)]
-    withdrawn = releases[str(stage.variant.parameters["package_fault"])]
+    package = own.changed_package(stage.variant)
+    before, changed = own.releases(stage.variant)[package].values()
+    installed = environments.install(stage).get("packages", {}).get(package)
+    withdrawn = before if changed.name.startswith(f"{package}-{installed}-") else changed
     return [wheel for wheel in grown(stage) if wheel != withdrawn]
 
 

@@ -79,18 +79,24 @@ def test_tampered_wheels_are_refused(evidence, credit):
     """A wheel of the same name and version with another content is not installed"""
     tampering = evidence["tampering"]
     tried = tampering["tried"]
-    taken = [each["package"] for each in tried if each["environment"]["status"] == 0]
+    clean = tampering["clean"]
+    # Whoever carries the right wheel along installs that one, whatever is on the index.
+    taken = [
+        each["package"]
+        for each in tried
+        if each["environment"]["status"] == 0 and not same(clean, each["environment"])
+    ]
     wrong = [f"{name} is installed although it was tampered with" for name in taken]
     if tampering["served"] is not None and share(tampering) < ROWS_EQUAL_MIN:
         wrong.append(f"with all of them tampered with it serves, {share(tampering):.1%} as in May")
-    if not is_there(tampering["clean"]):
-        wrong = [f"nothing installed from a lock: {last_line(tampering['clean'])}"]
+    if not is_there(clean):
+        wrong = [f"nothing installed from a lock: {last_line(clean)}"]
     elif not counts(evidence):
         wrong.append("the service does not run on what the lock installs")
     credit.award(
         not wrong,
-        expected="each of them to be refused, and the untampered ones to be installed",
-        seen="; ".join(wrong) or f"{len(tried)} of {len(tried)} refused",
+        expected="none of them to be installed, and the untampered ones to be",
+        seen="; ".join(wrong) or f"{len(tried)} tried, none installed",
         where="tampering.tried",
     )
 

@@ -5,8 +5,9 @@ import numpy as np
 from sandbox.grading import check, guard
 from sandbox.grading.statistics import auc
 
-# Of the healthy pipeline, trained on the same flights: what ten percent fewer of them may cost.
-AUC_TOLERANCE = 0.03
+# Of the healthy pipeline, trained on all of the same flights. Holding out the latest tenth, fifth
+# or month costs up to 0.04 on 3,000 flights of later months; a model of noise is 0.2 below.
+AUC_TOLERANCE = 0.06
 # On other flights nearly each prediction is another one.
 CHANGED_MIN = 0.9
 

@@ -102,6 +102,33 @@ def test_another_wheel_is_refused_for_its_hash_alone(stage: Any) -> None:
     assert taken["files"] != sound["files"]
 
 
+def test_a_copy_that_is_carried_along_is_installed_whatever_the_index_has(stage: Any) -> None:
+    lock(stage)
+    sound = environments.install(stage)
+    copy = stage.submitted / "vendor" / SOUND[0].name
+    copy.parent.mkdir()
+    copy.write_bytes(SOUND[0].read_bytes())
+    name, version, *_ = SOUND[0].name.split("-")
+    path = stage.submitted / "requirements.lock"
+    path.write_text(path.read_text().replace(f"{name}=={version}", f"./vendor/{copy.name}"))
+    assert environments.install(stage, swapped(name)) == sound
+
+
+def test_the_public_checks_wheel_with_a_note_is_installed_where_no_hash_is_asked_for(
+    stage: Any,
+) -> None:
+    plan = FOLDER / "checks" / "plan.py"
+    public = module_from(plan.read_text("utf-8"), "public_plan_in_tests", str(plan))
+    noted = public.with_a_note(SOUND[0], stage.scratch)
+    others = SOUND[1:]
+    lock(stage, hashes=False)
+    taken = environments.install(stage, [*others, noted])
+    assert taken["status"] == 0
+    assert taken["files"] != environments.install(stage)["files"]
+    lock(stage)
+    assert environments.install(stage, [*others, noted])["status"] not in (0, None)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -11,6 +11,8 @@ import itertools
 import json
 import re
 import sys
+import zipfile
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +20,24 @@ import pandas as pd
 import pytest
 import yaml
 
-from sandbox import attempts, compose, diagnosis, flights, overlay, paths, scenario
+from sandbox import (
+    attempts,
+    compose,
+    diagnosis,
+    flights,
+    overlay,
+    paths,
+    references,
+    scenario,
+)
 from sandbox.evidence import EvidenceWriter, Outcome, Record
 from sandbox.grading.runner import grade
+from sandbox.grading.statistics import auc
 from sandbox.probes import images, inputs
 from sandbox.scenario import Choice
 from sandbox.system.modules import module_from
-from sandbox.variant import Variant
-from sandbox.workspace import file_digests
+from sandbox.variant import Variant, choose
+from sandbox.workspace import file_digests, is_protected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +62,8 @@ def module(path: Path) -> ModuleType:
 
 DATA, LIVE = module(SETTING.folder / "data.py"), module(SETTING.folder / "live.py")
 BUILD, PLAN = module(INDEX / "build.py"), module(GRADERS / "plan.py")
+CHECKS = SETTING.folder / "checks"
+PUBLIC = module(CHECKS / "plan.py")
 FAULTS = CHOICES["package_fault"]
 EACH_INDEX = list(itertools.product(FAULTS, LATE))
 
@@ -279,16 +293,26 @@ def test_every_variant_has_four_findings() -> None:
         chosen = variant(**dict(zip(CHOICES, values, strict=True)))
         truth = diagnosis.truth(GRADERS / "truth.yaml", chosen)
         assert len(truth) == 4
+        # Whichever it is, what comes along is not named.
+        [own] = [fact for fact in truth if fact["subject"] == ["model_requirements"]]
+        assert "left_out" in own["kind"]
         [package] = [fact for fact in truth if fact["component"] == "requirements"]
         assert package["subject"] == [DATA.changed_package(chosen)]
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("deploy/run.py", True), ("deploy/run.sh", False), ("deploy/run_service", False)],
+)
+def test_hosts_start_by_our_own_script_and_images_by_anybodys(path: str, kept: bool) -> None:
+    assert is_protected(path, SETTING.protected) is kept
 
 
 def test_the_tickets_figures_are_the_graders() -> None:
     words = " ".join(TICKET.split())
     assert "to within 0.000001" in words
-    assert "0.03 is allowed" in words
     checks = module(GRADERS / "test_training.py")
-    assert checks.AUC_TOLERANCE == 0.03
+    assert f"at most {checks.AUC_TOLERANCE} below" in words
     assert f"has {DATA.ROWS} flights of May" in words
     command = "uv pip sync --offline --no-index --find-links packages --no-build requirements.lock"
     assert command in words
@@ -296,6 +320,33 @@ def test_the_tickets_figures_are_the_graders() -> None:
     assert command in run
     for tag in re.findall(r"`flight-base:([\w.]+)`", TICKET):
         assert PLAN.BASE_STAYS.fullmatch(tag)
+
+
+def test_a_split_by_time_stays_within_the_tolerance(all_flights: pd.DataFrame) -> None:
+    checks = module(GRADERS / "test_training.py")
+    # Of sixteen seeds the one on which it costs the most.
+    stage = SimpleNamespace(variant=choose(SETTING, "proof-8"), flights=all_flights)
+    rows = PLAN.training_rows(stage, "training").sort_values("departure", kind="stable")
+    later = PLAN.hidden_flights(stage, "retrained", PLAN.RETRAINED_ROWS)
+    seen = rows.head(int(0.8 * len(rows)))
+    wanted, reached = (
+        auc(later["late"].tolist(), references.retrained(each).predict(later).tolist())
+        for each in (rows, seen)
+    )
+    assert 0.03 < wanted - reached < checks.AUC_TOLERANCE - 0.01
+
+
+@pytest.mark.parametrize(("locked", "withdrawn"), [("1.3.0", "1.4.0"), ("1.4.0", "1.3.0")])
+def test_what_a_lock_installs_is_not_withdrawn(
+    locked: str, withdrawn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {"status": 0, "packages": {"skyunits": locked}}
+    monkeypatch.setattr(PLAN.environments, "install", lambda stage: seen)
+    monkeypatch.setattr(PLAN, "index_module", lambda stage: DATA)
+    chosen = variant(package_fault="whole_readings")
+    there = {wheel.name for wheel in PLAN.gone_on(SimpleNamespace(variant=chosen))}
+    gone = {wheel.name for wheel in DATA.wheels(chosen)} - there
+    assert gone == {f"skyunits-{withdrawn}-py3-none-any.whl"}
 
 
 # -- the graders, on evidence that is made up
@@ -315,6 +366,12 @@ def environment(**changed: Any) -> dict[str, Any]:
 
 
 REFUSED = {"status": 1, "said": "hash mismatch"}
+SPOILT = environment(files={**FILES, "skyclock/__init__.py": "c"})
+
+
+def tried(seen: dict[str, Any]) -> dict[str, Any]:
+    """One wheel replaced, and what was installed then."""
+    return {"package": "skyclock", "version": "2.1.0", "environment": seen}
 
 
 def perfect() -> dict[str, Any]:
@@ -336,7 +393,7 @@ def perfect() -> dict[str, Any]:
         },
         "tampering": {
             "clean": environment(),
-            "tried": [{"package": "skyclock", "version": "2.1.0", "environment": REFUSED}],
+            "tried": [tried(REFUSED)],
             "served": None,
             "expected": EXPECTED,
         },
@@ -370,11 +427,11 @@ Graded = dict[str, "Verdict"]
 def graded(tmp_path: Path) -> Callable[..., Graded]:
     numbers = itertools.count()
 
-    def judge(steps: dict[str, Any], runtime: str = "docker") -> Graded:
+    def judge(steps: dict[str, Any], runtime: str = "docker", graders: Path = GRADERS) -> Graded:
         writer = EvidenceWriter(tmp_path / str(next(numbers)))
         for name, data in steps.items():
             writer.write(Record(name, Outcome.RECORDED, data))
-        verdicts, problem = grade(GRADERS, writer.freeze(), runtime=runtime)
+        verdicts, problem = grade(graders, writer.freeze(), runtime=runtime)
         assert not problem
         assert all(verdict.outcome != "ungradable" for verdict in verdicts), verdicts
         return {verdict.check: verdict for verdict in verdicts}
@@ -441,14 +498,9 @@ RIGHTS = {"image_runs_without_rights": 4.0}
             {"environments__grown": environment(packages={**PACKAGES, "skyfeed": "1.5.0"})},
             {"environment_is_the_same_again": 14},
         ),
-        (
-            {
-                "tampering__tried": [
-                    {"package": "skyclock", "version": "2.1.0", "environment": environment()}
-                ]
-            },
-            {"tampered_wheels_are_refused": 16},
-        ),
+        ({"tampering__tried": [tried(SPOILT)]}, {"tampered_wheels_are_refused": 16}),
+        # A copy that is carried along is installed whatever is on the index.
+        ({"tampering__tried": [tried(environment())]}, {}),
         ({"tampering__served": OTHERS}, {"tampered_wheels_are_refused": 16}),
         # It starts, and needs none of them.
         ({"tampering__served": EXPECTED}, {}),
@@ -470,6 +522,50 @@ def test_what_a_slip_costs(
     values: dict[str, Any], costs: dict[str, float], graded: Callable[..., Graded]
 ) -> None:
     assert lost(graded(changed(**values))) == costs
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome"),
+    [(REFUSED, "passed"), (SPOILT, "failed"), (environment(), "passed")],
+)
+def test_the_public_check_counts_what_is_installed_too(
+    seen: dict[str, Any], outcome: str, graded: Callable[..., Graded]
+) -> None:
+    steps = {
+        "recording": {"served": EXPECTED, "expected": EXPECTED, "problems": []},
+        "environments": {
+            "first": environment(),
+            "again": environment(),
+            "changed": "skyclock-2.1.0-py3-none-any.whl",
+            "tampered": seen,
+        },
+        "training": {"requirements": ["skyclock==2.1.0", "skyfeed==1.4.0"]},
+        "retrained": {"first": EXPECTED, "again": EXPECTED},
+        "dockerfile": {"problem": "", "names": ["flight-base:2013.05"]},
+        "diagnosis": {"findings": [], "problem": ""},
+    }
+    verdicts = graded(steps, "process", CHECKS)
+    assert verdicts["another_wheel_is_not_installed"].outcome == outcome
+
+
+def test_the_public_checks_wheel_with_a_note_has_other_files(tmp_path: Path) -> None:
+    [wheel] = (BUILD.WHEELS / "sound").glob("skyclock-*.whl")
+    noted = PUBLIC.with_a_note(wheel, tmp_path)
+    assert noted.name == wheel.name
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(noted) as other:
+        assert one.namelist() == other.namelist()
+        differ = [name for name in one.namelist() if one.read(name) != other.read(name)]
+    assert differ == ["skyclock/__init__.py"]
+
+
+def test_wheels_that_an_attempt_carries_along_are_the_indexs(tmp_path: Path) -> None:
+    known = {
+        hashlib.sha256(wheel.read_bytes()).hexdigest()
+        for flavour in ("sound", "tuned")
+        for wheel in (BUILD.WHEELS / flavour).glob("*.whl")
+    }
+    carried = file_digests(GRADERS / "attempts/copied_wheels/overlay/vendor")
+    assert set(carried.values()) == known
 
 
 def test_an_environment_that_the_service_does_not_run_on_counts_for_nothing(

@@ -17,6 +17,7 @@ from sandbox.traffic.client import Client, predictions_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+NOTE = b"\n# not what it was\n"
 RECORDING = "data/recorded_in_may.json"
 TRAINING_ROWS = 12_000
 HASH_SEEDS = (1, 2)
@@ -111,9 +112,10 @@ def is_of(wheel: Path, packages: dict[str, str]) -> bool:
 
 
 def with_a_note(wheel: Path, folder: Path) -> Path:
-    """The same wheel with a comment at its end: another content, and works as before."""
+    """The same wheel with a comment in its modules: other files, and works as before."""
     changed = folder / wheel.name
-    changed.write_bytes(wheel.read_bytes())
-    with zipfile.ZipFile(changed, "a") as archive:
-        archive.comment = b"not what it was"
+    with zipfile.ZipFile(wheel) as found, zipfile.ZipFile(changed, "w") as archive:
+        for entry in found.infolist():
+            note = NOTE if entry.filename.endswith(".py") else b""
+            archive.writestr(entry, found.read(entry) + note)
     return changed

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sandbox.grading import check, findings
-from sandbox.grading.environments import differing, disagreements, is_there
+from sandbox.grading.environments import differing, disagreements, is_there, same
 from sandbox.grading.parity import ROWS_EQUAL_MIN, rows_equal
 
 
@@ -49,13 +49,13 @@ def test_another_wheel_is_not_installed(evidence, credit):
     """A wheel of the same name with another content is not installed"""
     environments = evidence["environments"]
     name = environments["changed"]
-    locked = is_there(environments["first"])
-    listed = name.split("-")[0] in environments["first"].get("packages", {})
-    taken = environments["tampered"]["status"] == 0 and listed
+    first, tampered = environments["first"], environments["tampered"]
+    locked = is_there(first)
+    taken = tampered["status"] == 0 and not same(first, tampered)
     credit.award(
         locked and not taken,
-        expected=f"{name} to be refused once it is another one",
-        seen="it is installed" if taken else "refused" if locked else "no requirements.lock",
+        expected=f"{name} not to be installed once it is another one",
+        seen="no requirements.lock" if not locked else "it is installed" if taken else "it is not",
         where="environments.tampered",
     )
 

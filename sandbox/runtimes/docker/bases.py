@@ -33,7 +33,10 @@ PYTHON = "python:3.11-slim"
 MIRROR = "SANDBOX_DEBIAN_MIRROR"
 _SUITE = "bookworm"  # whose Python is 3.11
 # Nothing of it is configured and no maintainer's script runs: it only has to hold the files.
-_PACKAGES = "base-files,bash,coreutils,dash,findutils,grep,libc-bin,libstdc++6,python3,sed"
+_PACKAGES = (
+    "base-files,base-passwd,bash,coreutils,dash,findutils,grep,libc-bin,libstdc++6,login,passwd,"
+    "python3,sed"
+)
 _ORIGIN_LABEL = "mlops-sandbox.origin"
 _ANSWERS_WITHIN_S = 5.0
 MADE_WITHIN_S = 600.0

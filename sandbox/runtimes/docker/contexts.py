@@ -6,6 +6,7 @@ import contextlib
 import io
 import tarfile
 import tempfile
+from functools import partial
 from typing import TYPE_CHECKING
 
 from docker.utils.build import PatternMatcher
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+# Submissions travel without their modes: how a file begins says whether it is a program.
+_PROGRAM = b"#!"
+_READ, _RUN = 0o644, 0o755
 # A name that no workspace has.
 DOCKERFILE = ".sandbox.Dockerfile"
 IGNORED = ".dockerignore"
@@ -40,17 +44,20 @@ def _lines(folder: Path) -> list[str]:
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     """Add a file that is in no folder; it belongs to root and may be read."""
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), 0o644
+    entry.size, entry.mode = len(content), _READ
     tar.addfile(entry, io.BytesIO(content))
 
 
 @contextlib.contextmanager
 def packed(folder: Path, names: tuple[str, ...], dockerfile: str = "") -> Iterator[IO[bytes]]:
-    """What the daemon builds from, as a tar file; every file belongs to root and may be read."""
+    """What the daemon builds from, as a tar file; every file belongs to root and may be read, those
+    that begin with `#!` may be run as well.
+    """
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
             for name in names:
-                tar.add(folder / name, name, recursive=False, filter=_plain)
+                plain = partial(_plain, folder / name)
+                tar.add(folder / name, name, recursive=False, filter=plain)
             if dockerfile:
                 add(tar, DOCKERFILE, dockerfile.encode())
                 # The daemon takes what it is told here out of the folder, and so does not copy it.
@@ -59,8 +66,13 @@ def packed(folder: Path, names: tuple[str, ...], dockerfile: str = "") -> Iterat
         yield file
 
 
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _plain(path: Path, entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
-    entry.mode = 0o755 if entry.isdir() else 0o644
+    entry.mode = _RUN if entry.isdir() or (entry.isfile() and _is_program(path)) else _READ
     return entry if entry.isdir() or entry.isfile() else None
+
+
+def _is_program(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_PROGRAM)) == _PROGRAM

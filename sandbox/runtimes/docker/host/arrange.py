@@ -5,6 +5,7 @@ up leaves ours alone. The one base comes from a registry and the other from Debi
 each lacks something else.
 """
 
+import shutil
 import site
 import sys
 import sysconfig
@@ -12,11 +13,11 @@ from pathlib import Path
 
 OURS = Path("/opt/python")
 PROGRAMS = Path("/usr/local/bin")
-USERS = """\
-root:x:0:0:root:/root:/bin/sh
-nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
-"""
-GROUPS = "root:x:0:\nnogroup:x:65534:\n"
+# Where Debian's own are before it is configured.
+USERS = {
+    Path("/etc/passwd"): Path("/usr/share/base-passwd/passwd.master"),
+    Path("/etc/group"): Path("/usr/share/base-passwd/group.master"),
+}
 
 
 def main() -> None:
@@ -35,9 +36,9 @@ def main() -> None:
     }.items():
         if not (PROGRAMS / name).exists():
             (PROGRAMS / name).symlink_to(program)
-    for path, text in ((Path("/etc/passwd"), USERS), (Path("/etc/group"), GROUPS)):
+    for path, master in USERS.items():
         if not path.exists():
-            path.write_text(text)
+            shutil.copyfile(master, path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,30 @@
+"""What the daemon builds an image from: modes that do not hang on how a submission travelled."""
+
+from __future__ import annotations
+
+import tarfile
+from typing import TYPE_CHECKING
+
+from sandbox.runtimes.docker import contexts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_scripts_may_be_run_and_other_files_read(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "run.sh").write_text("#!/bin/sh\nexec python -m service\n")
+    (tmp_path / "empty").write_bytes(b"")
+    data = tmp_path / "data"
+    data.write_text("# no program\n")
+    data.chmod(0o777)
+    (tmp_path / "link").symlink_to("data")
+    names = contexts.wanted(tmp_path)
+    with contexts.packed(tmp_path, names) as file, tarfile.open(fileobj=file) as tar:
+        modes = {entry.name: oct(entry.mode) for entry in tar}
+    assert modes == {
+        "data": "0o644",
+        "deploy": "0o755",
+        "deploy/run.sh": "0o755",
+        "empty": "0o644",
+    }
