@@ -201,7 +201,7 @@ def auc(late: Any, scores: Any) -> float:
 
 
 def latency(figure: Figure, evidence: Steps) -> str:
-    requests = evidence["parity"]["requests"]
+    requests = evidence["speed"]["requests"]
     times = numbers([request["latency_ms"] for request in requests])
     times = times[~np.isnan(times)]
     if not len(times):

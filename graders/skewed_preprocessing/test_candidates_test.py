@@ -1,8 +1,8 @@
 """Who tests the test: does the candidate's parity test tell right services from wrong ones?"""
 
 from sandbox.grading import check
+from sandbox.probes.testing import FAILED, PASSED, WITHIN_S
 
-PASSED, FAILED = 0, 1
 # All skews at once, in what is served and in the server's code.
 HANDED_OUT = "as handed out"
 
@@ -21,10 +21,13 @@ def test_parity_test_catches_returning_skews(evidence, credit):
     missed = [name for name in wrong if name not in caught]
     seen = f"passes on the faithful service: {'yes' if passed else 'no'}; "
     seen += f"catches {len(caught)} of {len(wrong)} wrong ones"
+    slow = [name for name, run in runs.items() if run["timed_out"]]
     credit.award(
         len(caught) / len(wrong) if passed and sees_both else 0,
         expected="passes where the service is right; fails on it as it was handed out, and "
         "on one with a single skew",
-        seen=seen + (f", not: {', '.join(missed)}" if missed else ""),
+        seen=seen
+        + (f", not: {', '.join(missed)}" if missed else "")
+        + (f"; no end within {WITHIN_S:g} s on: {', '.join(slow)}" if slow else ""),
         where="parity_test.runs",
     )

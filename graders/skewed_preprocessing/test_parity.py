@@ -63,11 +63,11 @@ def test_parity_survives_retraining(evidence, credit):
 )
 def test_answers_in_time(evidence, credit):
     """Requests of 50 flights are answered in time"""
-    requests = evidence["parity"]["requests"]
+    requests = evidence["speed"]["requests"]
     p95 = percentile([request["latency_ms"] for request in requests], 95)
     credit.award(
         p95 <= P95_MS_MAX,
         expected=f"p95 of at most {P95_MS_MAX:g} ms",
         seen=f"p95 of {p95:.1f} ms over {len(requests)} requests",
-        where="parity.requests",
+        where="speed.requests",
     )

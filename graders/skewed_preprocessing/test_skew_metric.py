@@ -2,8 +2,8 @@
 
 from sandbox.grading import check
 
-# A score that moves at least doubles against the larger clean window, and by more than this much,
-# which is several times what sampling 1,000 rows does to any of the usual statistics.
+# A score that moves is at least this much above twice its largest in a clean window. That much
+# is several times what sampling 1,000 rows does to any of the usual statistics.
 RISE_FACTOR, RISE_MIN = 2.0, 0.05
 # Another feature's score may wander as far as sampling moves it, on whatever scale it has.
 QUIET_FACTOR, QUIET_SLACK = 2.0, 0.1

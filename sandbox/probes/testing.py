@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sandbox.plan import Stage
+    from sandbox.system.processes import Completed
     from sandbox.traffic.proxy import Answer
 
 PARITY_TEST = "tests/test_parity.py"
-WITHIN_S = 60.0
+# The ticket promises two minutes. A busy machine is no fault of a test: hypothesis takes hundreds
+# of requests to make a failure small, on the services that the test is right about.
+WITHIN_S = 300.0
+# Of pytest: tests passed, or tests failed. Anything else is no verdict of a test.
+PASSED, FAILED = 0, 1
 TAIL_CHARACTERS = 1_500
 # Most of a run is imports; more at a time than the machine has processors gains nothing.
 SIDE_BY_SIDE = 2
@@ -33,7 +38,7 @@ class Stand:
         faulty: whether a good test fails against it.
         files: the workspace's files as they would be, had the fault come back; only those that the
             submission still has are replaced. A test that takes the server's code for the truth
-            finds the fault there, too.
+            finds the fault there, too; one that cannot be run with them is run without.
     """
 
     name: str
@@ -52,14 +57,13 @@ def run_parity_test(stage: Stage, stands: Sequence[Stand]) -> list[dict[str, Any
     version = registry.champion_version(stage.stack.registry.url)
     address = stage.stack.runtime.harness_address
 
-    def run(numbered: tuple[int, Stand]) -> dict[str, Any]:
-        number, stand = numbered
-        workspace = shutil.copytree(stage.submitted, stage.scratch / f"test-{number}")
-        for path, text in stand.files.items():
+    def tested(name: str, answer: Answer, files: Mapping[str, str]) -> Completed:
+        workspace = shutil.copytree(stage.submitted, stage.scratch / name)
+        for path, text in files.items():
             if (workspace / path).is_file():
                 (workspace / path).write_text(text, encoding="utf-8")
-        with proxy(stage.stack.model.url, stand.answer, version, address) as url:
-            done = stage.stack.run_pipeline(
+        with proxy(stage.stack.model.url, answer, version, address) as url:
+            return stage.stack.run_pipeline(
                 *("pytest", "-x", "-q", "-o", "cache_dir=/tmp/pytest"),
                 # It costs half a second to import, and hypothesis works without it.
                 *("-p", "no:hypothesispytest"),
@@ -68,6 +72,13 @@ def run_parity_test(stage: Stage, stands: Sequence[Stand]) -> list[dict[str, Any
                 environment={"SERVICE_URL": url},
                 workspace=workspace,
             )
+
+    def run(numbered: tuple[int, Stand]) -> dict[str, Any]:
+        number, stand = numbered
+        done = tested(f"test-{number}", stand.answer, stand.files)
+        if stand.files and not done.timed_out and done.status not in (PASSED, FAILED):
+            # It wants of these files what only the submission's own have.
+            done = tested(f"test-{number}-again", stand.answer, {})
         return {
             "service": stand.name,
             "should": "fail" if stand.faulty else "pass",

@@ -17,8 +17,10 @@ import pytest
 from sandbox import diagnosis, flights, overlay, paths, references, scenario
 from sandbox.grading.parity import share_without
 from sandbox.grading.statistics import auc
+from sandbox.probes import testing
 from sandbox.scenario import Choice
 from sandbox.system import modules
+from sandbox.traffic import client
 from sandbox.variant import Variant
 
 if TYPE_CHECKING:
@@ -237,3 +239,26 @@ def test_the_figures_of_the_ticket(all_flights: pd.DataFrame, champion: Referenc
     assert figures == pytest.approx(wanted, abs=0.01)
     ticket = (SETTING.folder / "TICKET.md").read_text("utf-8")
     assert all(f"{figure:.2f}" in ticket for figure in wanted.values())
+
+
+def test_the_server_as_it_was_answers_to_whatever_name_it_has_now() -> None:
+    path = paths.GRADERS / SETTING.name / "plan.py"
+    plan = modules.module_from(path.read_text("utf-8"), "skew_plan", str(path))
+    source = overlay.render(TEMPLATE, {f"{tier}_skew": "" for tier in TIERS}, SETTING.folder)
+    server = modules.module_from(source + plan.OLD_NAME, "old_server", "preprocessing.py")
+    assert server.model_input is server.preprocess
+    assert not hasattr(server, "__path__")
+
+
+def test_the_tickets_figures_are_the_graders() -> None:
+    ticket = " ".join((SETTING.folder / "TICKET.md").read_text("utf-8").split())
+    checks = {}
+    for name in ("test_parity", "test_skew_metric"):
+        path = paths.GRADERS / SETTING.name / f"{name}.py"
+        checks[name] = modules.module_from(path.read_text("utf-8"), f"skew_{name}", str(path))
+    assert f"requests of {client.ROWS_PER_REQUEST} flights stays under" in ticket
+    assert f"under {checks['test_parity'].P95_MS_MAX:g} ms" in ticket
+    assert checks["test_skew_metric"].RISE_FACTOR == 2
+    assert f"at least {checks['test_skew_metric'].RISE_MIN} above twice" in ticket
+    assert "The test has two minutes" in ticket
+    assert testing.WITHIN_S >= 2 * 120

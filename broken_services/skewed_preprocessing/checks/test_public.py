@@ -4,6 +4,7 @@ import numpy as np
 
 from sandbox.grading import check, findings
 from sandbox.grading.parity import TOLERANCE, rows_equal
+from sandbox.probes.testing import WITHIN_S
 
 
 @check(points=1, competency="training-serving parity")
@@ -66,7 +67,9 @@ def test_parity_test_tells_right_from_wrong(evidence, credit):
     right, wrong = runs["pass"]["status"] == 0, runs["fail"]["status"] == 1
     seen = f"{'passes' if right else 'does not pass'} where predictions are right, "
     seen += f"{'fails' if wrong else 'does not fail'} where one feature is off"
-    if not right:
+    if slow := [name for name, run in runs.items() if run["timed_out"]]:
+        seen += f"; no end within {WITHIN_S:g} s where it should {' and '.join(slow)}"
+    elif not right:
         seen += f"; last line: {(runs['pass']['tail'].strip().splitlines() or ['nothing'])[-1]}"
     credit.award(
         right and wrong,
