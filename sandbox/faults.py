@@ -57,11 +57,11 @@ def together(*faults: Fault) -> Fault:
 
 
 def frozen_feed(columns: tuple[str, ...], *, start_s: float, until_s: float | None = None) -> Fault:
-    """Columns that keep the last value each airport had."""
+    """Columns that keep the last value each airport had; what is missing is no value."""
     onset = Onset("frozen", columns, f"{_listed(columns)} stand still", start_s, until_s)
 
     def freeze(rows: pd.DataFrame, before: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
-        last = before.drop_duplicates("origin", keep="last").set_index("origin")
+        last = before.groupby("origin")[list(columns)].last()
         return rows.assign(
             **{
                 # An airport that had no flight yet keeps the value of another.

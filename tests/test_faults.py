@@ -80,8 +80,17 @@ def test_frozen_columns_hold_each_airports_last_value(clean) -> None:
     rows = put(clean, IN_FEED["frozen"][0]).events[concerned(clean)]
     assert (rows.groupby("origin")["temp"].nunique() <= 1).all()
     before = clean.events[clean.events["tick"] < 60]
-    for origin, last in before.groupby("origin")["temp"].last(skipna=False).items():
+    for origin, flown in before.groupby("origin"):
+        last = flown["temp"].dropna().iloc[-1]
         assert (rows.loc[rows["origin"] == origin, "temp"] == last).all()
+
+
+def test_a_reading_that_is_missing_just_before_is_not_what_freezes(clean) -> None:
+    events = clean.events.copy()
+    before = events["tick"] < 60
+    events.loc[events[before].groupby("origin").tail(1).index, "temp"] = np.nan
+    rows = put(clean.with_events(events), IN_FEED["frozen"][0]).events[concerned(clean)]
+    assert rows["temp"].notna().all()
 
 
 def test_a_switched_unit_is_the_same_quantity(clean) -> None:

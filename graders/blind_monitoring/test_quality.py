@@ -3,6 +3,7 @@
 from sandbox.grading import check, guard
 from sandbox.grading.alarms import band
 from sandbox.grading.statistics import percentile
+from sandbox.probes.quality import WINDOW
 
 # Weeks in which labels were joined with what was served.
 WEEKS = ("summer", "real", "biased", "unranked")
@@ -73,6 +74,7 @@ def compare(evidence, credit, metric, ours):
                 total += 1
                 absent += said is None
                 right += said is not None and abs(said - wanted) <= TOLERANCE
+    assert total, f"fewer than {WINDOW:,} labelled flights were answered in every episode"
     share = right / total
     seen = f"right at {share:.0%} of {total} instants"
     credit.award(

@@ -55,8 +55,10 @@ def award_quiet(evidence, credit, here, elsewhere):
         if alarm.alert in fired and is_page(alarm)
     ]
     pages = any(is_page(alarm) for _, alarm in found)
+    # Several sets of labels at one moment, or one alert on and off, are one annoyance.
+    distinct = {(name, alarm.alert) for name, alarm in found}
     credit.award(
-        0 if pages else band(len(found), full=0, nothing=2),
+        0 if pages else band(len(distinct), full=0, nothing=2),
         expected="no false alarm; one ticket costs half, one page or two tickets everything",
         seen=listed(found, "false alarms"),
         where=f"{here[0]}.alerts",

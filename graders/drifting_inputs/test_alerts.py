@@ -10,6 +10,7 @@ from sandbox.grading.alarms import (
     first_alarm,
     rows_between,
     timeliness,
+    unevaluated,
     usable,
 )
 
@@ -50,12 +51,13 @@ def recall(credit, evidence, wanted, severities, expected):
     episodes = {name: evidence[name] for name in FAULTY}
     asked = {name: seen for name, seen in episodes.items() if seen["wanted"] == wanted}
     missed = [name for name, seen in asked.items() if caught(seen, severities)[0] is None]
-    problem = next((seen["alerts"]["problem"] for seen in asked.values()), "")
-    listed = "; ".join(f"{name}: {why_missed(asked[name], severities)}" for name in missed)
+    listed = [f"{name}: {why_missed(asked[name], severities)}" for name in missed]
+    # What keeps rules from being evaluated is the same in most episodes, and comes first.
+    problems = dict.fromkeys(problem for name in missed if (problem := unevaluated(asked[name])))
     credit.award(
         1 - len(missed) / len(asked),
         expected=f"{expected}, within {NOTICED_ROWS:,} rows, in {len(asked)} episodes",
-        seen=problem or listed or "all of them",
+        seen="; ".join([*problems, *listed]) or "all of them",
         where=", ".join(f"{name}.alerts" for name in asked),
     )
 

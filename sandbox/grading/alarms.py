@@ -49,7 +49,7 @@ def alarms(episode: Mapping[str, Any]) -> list[Alarm]:
     found = [
         Alarm(
             rule["alert"],
-            firing["labels"].get("severity", rule["severity"]),
+            firing["labels"].get("severity", ""),
             firing["start_s"],
             firing["end_s"],
             tuple(sorted(firing["labels"].items())),
@@ -143,18 +143,23 @@ def usable(episode: Mapping[str, Any], alert: str) -> list[str]:
     Rules may share a name, one for each severity; then it is what any of them lacks.
     """
     rules = [rule for rule in episode["alerts"]["rules"] if rule["alert"] == alert]
-    said = {
-        severity
-        for rule in rules
-        for severity in [f["labels"].get("severity", rule["severity"]) for f in rule["firings"]]
-        or [rule["severity"]]
-    }
+    # Its expression may give it the label: what fired tells, and where nothing did, the rule does.
+    fired = {alarm.severity for alarm in alarms(episode) if alarm.alert == alert}
+    said = fired or {rule["severity"] for rule in rules}
     lacks = ["severity"] if said - {PAGE, TICKET} else []
     return lacks + [
         name
         for name in ANNOTATIONS
         if any(not r["annotations"].get(name, "").strip() for r in rules)
     ]
+
+
+def unevaluated(episode: Mapping[str, Any]) -> str:
+    """Why the rule file, or some of its rules, could not be evaluated; empty where all could."""
+    told = episode["alerts"]
+    problems = [(rule["alert"], rule["problem"]) for rule in told["rules"]]
+    problems += told["unrecorded"].items()
+    return told["problem"] or "; ".join(f"{name}: {said}" for name, said in problems if said)
 
 
 def clock(seconds: float) -> str:

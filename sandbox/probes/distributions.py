@@ -76,7 +76,8 @@ def _beside(buckets: list[tuple[float, float]], values: NDArray[np.float64]) -> 
     """Buckets in order, each with the least and the most rows that may be at or below its bound."""
     ordered = np.sort(values)
     found = []
-    for bound, count in sorted(bucket for bucket in buckets if not math.isnan(bucket[0])):
+    # Nothing is at or below -Inf, nor NaN: neither is a bucket.
+    for bound, count in sorted(bucket for bucket in buckets if bucket[0] > -math.inf):
         slack = ABSOLUTE + RELATIVE * abs(bound) if math.isfinite(bound) else 0.0
         least, most = ordered.searchsorted([bound - slack, bound + slack], side="right").tolist()
         found.append([_finite(bound), _finite(count), least, most])

@@ -13,6 +13,7 @@ import numpy as np
 from sandbox import episode
 from sandbox import script as scripts
 from sandbox.errors import HarnessFault, SubmissionFault
+from sandbox.grading.parity import rows_equal
 from sandbox.grading.statistics import auc
 from sandbox.telemetry import explain, prometheus, rules
 from sandbox.telemetry.series import NAME
@@ -114,13 +115,20 @@ def fired(
     Returns:
         `problem`: why the file cannot be used, or nothing; `rules`: for each alert its name,
         severity, annotations, problem, `firings` (labels, `start_s`, `end_s` or None while it still
-        fires) and, where asked for, `why` it is silent.
+        fires) and, where asked for, `why` it is silent; `unrecorded`: for each recording rule that
+        could not be evaluated, the problem by its name.
     """
     start = script.start.timestamp()
     span = (start, start + script.end_s, script.tick_s)
     evaluation = rules.evaluate_file(server, path, *span)
+    unrecorded = {
+        outcome.rule.name: outcome.problem
+        for outcome in evaluation.outcomes
+        if outcome.rule.kind == "record" and outcome.problem
+    }
     return {
         "problem": evaluation.problem,
+        "unrecorded": unrecorded,
         "rules": [
             {
                 "alert": outcome.rule.name,
@@ -136,16 +144,14 @@ def fired(
                     }
                     for firing in outcome.firings
                 ],
-                "why": _why(server, outcome, span) if explained and not outcome.firings else "",
+                "why": explain.explain(server, outcome.rule, outcome, *span, unrecorded)
+                if explained and not outcome.firings
+                else "",
             }
             for outcome in evaluation.outcomes
             if outcome.rule.kind == "alert"
         ],
     }
-
-
-def _why(server: Prometheus, outcome: rules.RuleOutcome, span: tuple[float, float, float]) -> str:
-    return explain.explain(server, outcome.rule, outcome, *span)
 
 
 def effect(stage: Stage, clean: Script, script: Script) -> dict[str, float] | None:
@@ -189,6 +195,12 @@ def served(recording: Recording) -> NDArray[np.float64]:
     for _, exchange in recording.exchanges:
         values.extend(exchange.predictions or [np.nan] * exchange.rows)
     return np.array(values, dtype="float64")
+
+
+def right(stage: Stage, recording: Recording) -> float:
+    """Share of the script's events, 0-1, that were answered with what the champion predicts."""
+    expected = stage.champion.predict(recording.script.events)
+    return float(rows_equal(served(recording).tolist(), expected.tolist()).mean())
 
 
 def last_samples(recording: Recording, metric: str) -> list[tuple[dict[str, str], float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 NUMBERS = ("scheduled_arrival", "distance")
+# Date and time of day, as the feed writes them. pandas by itself also takes "", "now" and "2013".
+INSTANT = re.compile(
+    r"[12]\d{3}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Records as a frame of raw flights, numbers as float64; missing weather is null or NaN.
 
     Raises:
-        ValueError: a record lacks a column or holds a wrong type; times are not read here.
+        ValueError: a record lacks a column or holds a wrong type, or a time that is none.
     """
     for record in records:
         if wrong := [name for name in flights.RAW if not _is_sound(name, record)]:
@@ -136,6 +141,8 @@ def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _is_sound(name: str, record: Mapping[str, Any]) -> bool:
     value = record.get(name)
+    if name == "scheduled_departure":
+        return isinstance(value, str) and INSTANT.fullmatch(value) is not None
     if name not in (*NUMBERS, *flights.WEATHER):
         return isinstance(value, str)
     if value is None or value != value:  # noqa: PLR0124 - NaN, as MLflow's own server takes it

@@ -16,9 +16,12 @@ from sandbox.episode import JOB
 from sandbox.grading.statistics import auc
 from sandbox.probes import episodes
 from sandbox.script import DAY_S, HOUR_S, LABELS_SPREAD_S
+from sandbox.telemetry.prometheus import QueryError
 from sandbox.telemetry.series import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sandbox.episode import Recording
     from sandbox.faults import Fault
     from sandbox.plan import Stage
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 WINDOW = 5_000
 BIAS, AUC = "prediction_bias_ratio", "prediction_auc_ratio"
 EVERY_S = 6 * HOUR_S
-EQUAL_WITHIN = 1e-6
 LABELS_KEPT = 5
 # Of histograms and summaries: several may be in one metric, each with bounds of its own.
 BOUNDS = ("le", "quantile")
@@ -79,24 +81,16 @@ def measured(stage: Stage, server: Prometheus, recording: Recording) -> dict[str
     """
     script = recording.script
     served = episodes.served(recording)
-    expected = stage.champion.predict(script.events)
     ticks = range(0, script.ticks, max(1, round(EVERY_S / script.tick_s)))
     own = figures(script, served, list(ticks))
     exported, problem = {}, ""
     for metric in (BIAS, AUC):
-        found = server.query_range(
-            f'{metric}{{job="{JOB}"}}',
-            script.start.timestamp(),
-            script.start.timestamp() + script.end_s,
-            script.tick_s,
-        )
-        if len(found) > 1:
-            problem = f"{metric} has {len(found)} series"
-        points = dict(found[0].points) if len(found) == 1 else {}
+        points, trouble = _exported(server, script, metric)
+        problem = problem or trouble
         start = script.start.timestamp()
         exported[metric] = [_finite(points.get(start + tick * script.tick_s)) for tick in ticks]
     return {
-        "right": float(np.mean(np.abs(served - expected) <= EQUAL_WITHIN)),
+        "right": episodes.right(stage, recording),
         "quality": {
             "at_s": [tick * script.tick_s for tick in ticks],
             **own,
@@ -132,6 +126,21 @@ def figures(script: Script, served: Any, ticks: list[int]) -> dict[str, list[Any
             _finite(auc(late[last].tolist(), prediction[last].tolist())) if full else None
         )
     return found
+
+
+def _exported(server: Prometheus, script: Script, metric: str) -> tuple[Mapping[float, float], str]:
+    """The points of the service's only series of a metric, and why there are none."""
+    start_s = script.start.timestamp()
+    try:
+        found = server.query_range(
+            f'{metric}{{job="{JOB}"}}', start_s, start_s + script.end_s, script.tick_s
+        )
+    except QueryError as error:
+        # As many series as that are the submission's doing.
+        return {}, f"{metric} cannot be read: {error}"
+    if len(found) > 1:
+        return {}, f"{metric} has {len(found)} series"
+    return (dict(found[0].points) if found else {}), ""
 
 
 def label_values(recording: Recording) -> list[dict[str, Any]]:

@@ -43,6 +43,9 @@ def print_timelines(console: Console, evidence: Evidence) -> None:
         said = f"No alert was evaluated in {listed(names)}: {_said(problem)}"
         console.print(Text(said, "red"), soft_wrap=True)
         console.print()
+    for problem, names in _unrecorded(episodes).items():
+        console.print(Text(f"{_said(problem)}, in {listed(names)}", "red"), soft_wrap=True)
+        console.print()
     if lines := silent(episodes):
         console.print(Text("Alerts that fired nowhere", "bold"))
         for line in lines:
@@ -57,6 +60,15 @@ def _refused(episodes: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, lis
     for name, episode in episodes:
         if problem := episode["alerts"]["problem"]:
             found.setdefault(problem, []).append(name)
+    return found
+
+
+def _unrecorded(episodes: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, list[str]]:
+    """Which recording rules could not be evaluated and why, with the names of the episodes."""
+    found: dict[str, list[str]] = {}
+    for name, episode in episodes:
+        for record, problem in episode["alerts"]["unrecorded"].items():
+            found.setdefault(f"{record} was not recorded: {problem}", []).append(name)
     return found
 
 

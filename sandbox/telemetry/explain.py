@@ -23,6 +23,8 @@ from sandbox.telemetry.rulefile import written
 from sandbox.telemetry.series import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sandbox.telemetry.expressions import Selector
     from sandbox.telemetry.prometheus import Prometheus, RangeSeries
     from sandbox.telemetry.rulefile import Rule
@@ -47,6 +49,7 @@ def explain(  # noqa: PLR0917 - the span comes as three values everywhere
     start_s: float,
     end_s: float,
     step_s: float,
+    unrecorded: Mapping[str, str] | None = None,
 ) -> str:
     """What became of a rule, and if it is nothing, why.
 
@@ -57,11 +60,13 @@ def explain(  # noqa: PLR0917 - the span comes as three values everywhere
         start_s: simulated time of the first evaluation, seconds since 1970.
         end_s: of the last one.
         step_s: seconds between two: the scrape interval.
+        unrecorded: why recording rules of the file could not be evaluated, by name.
 
     Raises:
         HarnessFault: Prometheus cannot be reached.
     """
-    search = _Search(prometheus, start_s, end_s, step_s, time.monotonic() + DEADLINE_S)
+    deadline = time.monotonic() + DEADLINE_S
+    search = _Search(prometheus, start_s, end_s, step_s, deadline, unrecorded or {})
     if outcome.problem:
         return f"{rule.name} cannot be evaluated: {outcome.problem.rstrip('.')}."
     if outcome.firings:
@@ -97,6 +102,7 @@ class _Search:
     end_s: float
     step_s: float
     deadline: float
+    unrecorded: Mapping[str, str]
     known: dict[str, list[RangeSeries]] = field(default_factory=dict)
 
     def why(self, expr: str) -> str:
@@ -152,6 +158,8 @@ class _Search:
     def _why_no_series(self, selector: Selector) -> str:
         names = self.prometheus.names(self.start_s, self.end_s)
         if selector.name and selector.name not in names:
+            if problem := self.unrecorded.get(selector.name):
+                return f"{selector.name} could not be recorded: {problem.rstrip('.')}"
             near = difflib.get_close_matches(selector.name, names, n=_SHOWN_MAX)
             close = f"; the nearest names are {', '.join(near)}" if near else ""
             return f"there is no metric {selector.name}{close}"

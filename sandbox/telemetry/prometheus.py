@@ -40,8 +40,11 @@ LOOKBACK_SCRAPES = 2.5
 QUERY_TIMEOUT_S = 10
 QUERY_SAMPLES_MAX = 10_000_000
 ANSWER_BYTES_MAX = 64 * 2**20
+# It reads what it is asked without looking at its timeout: half a second for so much at the worst.
+QUERY_CHARACTERS_MAX = 10_000
 
 _USER = "harness"
+_READ_S = QUERY_TIMEOUT_S + 10
 # Prometheus' own limit is 11,000; longer ranges are asked for in parts.
 _STEPS_MAX = 10_000
 # Longer than any replay: nothing is too old, and nothing is compacted while it runs.
@@ -51,6 +54,10 @@ _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.
 
 class QueryError(Exception):
     """Prometheus refused an expression; the text is its reason, in one line."""
+
+
+class _TooLateError(HarnessFault):
+    """Prometheus did not answer in time."""
 
 
 class WriteRefused(HarnessFault):
@@ -100,8 +107,9 @@ class Prometheus:
         self._headers = (
             urllib3.make_headers(basic_auth=f"{_USER}:{password}") if password is not None else {}
         )
+        self._dear: set[str] = set()
         self._pool = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=5, read=QUERY_TIMEOUT_S + 10)
+            retries=False, timeout=urllib3.Timeout(connect=5, read=_READ_S)
         )
 
     def ready(self) -> bool:
@@ -112,6 +120,12 @@ class Prometheus:
         """
         answer = self._pool.request("GET", f"{self.url}/-/ready", headers=self._headers)
         return answer.status == HTTPStatus.OK
+
+    def _is_well(self) -> bool:
+        try:
+            return self.ready()
+        except urllib3.exceptions.HTTPError:
+            return False
 
     def write(self, batch: Batch) -> None:
         """Write samples, in any order of time; the batch stays as it is. None is no request.
@@ -221,6 +235,23 @@ class Prometheus:
         return answer
 
     def _ask(self, path: str, fields: Mapping[str, str], method: str = "POST") -> Any:
+        expr = fields.get("query", "")
+        if len(expr) > QUERY_CHARACTERS_MAX:
+            raise QueryError(
+                f"the expression has {len(expr):,} characters, more than {QUERY_CHARACTERS_MAX:,}"
+            )
+        if expr in self._dear:
+            raise QueryError("the expression took too long before; it is not asked again")
+        try:
+            return self._answer(path, fields, method)
+        except _TooLateError as error:
+            # Whose fault is it? A server that is well answers another question meanwhile.
+            if not expr or not self._is_well():
+                raise
+            self._dear.add(expr)
+            raise QueryError(f"no answer to the expression within {_READ_S} s") from error
+
+    def _answer(self, path: str, fields: Mapping[str, str], method: str) -> Any:
         status, said = self._send(
             method, f"/api/v1{path}", fields=dict(fields), encode_multipart=False
         )
@@ -260,7 +291,9 @@ class Prometheus:
                 )
             answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise HarnessFault(
+            late = isinstance(error, urllib3.exceptions.ReadTimeoutError)
+            fault = _TooLateError if late else HarnessFault
+            raise fault(
                 expected=f"Prometheus to answer {path}", seen=f"{type(error).__name__}: {error}"
             ) from error
         return answer.status, said

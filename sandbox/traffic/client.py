@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -60,7 +59,7 @@ class Exchange:
     Args:
         rows: flights asked about.
         status: the HTTP status; None where no answer came.
-        predictions: one finite probability a row; None where the answer does not give that.
+        predictions: one probability a row; None where the answer does not give that.
         version: the model version that answered.
         latency_ms: milliseconds from sending to the whole answer.
         problem: what is wrong with the answer, in words; empty where nothing is.
@@ -269,15 +268,10 @@ def _predictions(answer: Answer, rows: int) -> tuple[list[float] | None, str]:
     if not isinstance(values, list) or len(values) != rows:
         seen = len(values) if isinstance(values, list) else type(values).__name__
         return None, f"expected {rows} predictions, saw {seen}"
-    if not all(_is_finite(value) for value in values):
-        return None, "some predictions are not finite numbers"
+    if not all(_is_probability(value) for value in values):
+        return None, "some predictions are not numbers from 0 to 1"
     return [float(value) for value in values], ""
 
 
-def _is_finite(value: object) -> bool:
-    # An integer of JSON may be larger than any float.
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max
-    )
+def _is_probability(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

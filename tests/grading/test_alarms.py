@@ -16,6 +16,7 @@ from sandbox.grading.alarms import (
     first_alarm,
     rows_between,
     timeliness,
+    unevaluated,
     usable,
 )
 
@@ -36,7 +37,12 @@ def rule(
         "severity": severity,
         "annotations": WHOLE,
         "firings": [
-            {"labels": {}, "start_s": start, "end_s": None if lasts_s is None else start + lasts_s}
+            {
+                # Prometheus drops a label that is empty.
+                "labels": {"severity": severity} if severity else {},
+                "start_s": start,
+                "end_s": None if lasts_s is None else start + lasts_s,
+            }
             for start in starts
         ],
         **changed,
@@ -52,10 +58,11 @@ def episode(*rules: dict[str, Any], faults: Sequence[dict[str, Any]] = (FAULT,))
 
 def test_alarms_are_in_order_of_time() -> None:
     seen = alarms(episode(rule("B", 900, 60), rule("A", 900, severity="", lasts_s=None)))
+    page = (("severity", "page"),)
     assert seen == [
-        Alarm("B", "page", 60, 120),
+        Alarm("B", "page", 60, 120, page),
         Alarm("A", "", 900, None),
-        Alarm("B", "page", 900, 960),
+        Alarm("B", "page", 900, 960, page),
     ]
 
 
@@ -233,9 +240,30 @@ def test_rules_that_share_a_name_are_judged_together() -> None:
         assert usable(episode(*rules), "A") == ["summary", "description", "runbook_url"]
 
 
+def test_a_severity_may_come_from_the_expression() -> None:
+    told = rule("A", 900)
+    for static in ("", "{{ $labels.severity }}"):
+        assert usable(episode({**told, "severity": static}), "A") == []
+        # What never fired under the same name says nothing about what did.
+        assert usable(episode({**told, "severity": static}, rule("A", severity=static)), "A") == []
+        assert usable(episode(rule("A", severity=static)), "A") == ["severity"]
+    # A template that came to nothing leaves no label.
+    lost = {**rule("A", 900, severity=""), "severity": "{{ $labels.level }}"}
+    assert [alarm.severity for alarm in alarms(episode(lost))] == [""]
+    assert usable(episode(lost), "A") == ["severity"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0, "0:00"), (59, "0:01"), (3_599, "1:00"), (3_600, "1:00"), (94_200, "26:10")],
 )
 def test_a_time_for_people(seconds: float, said: str) -> None:
     assert clock(seconds) == said
+
+
+def test_what_was_not_evaluated_is_told_by_name_unless_nothing_was() -> None:
+    rules = [rule("A", problem="gives too much"), rule("A", problem="")]
+    told = {"problem": "", "rules": rules, "unrecorded": {"all:rate": "reads itself"}}
+    assert unevaluated({"alerts": told}) == "A: gives too much; all:rate: reads itself"
+    assert unevaluated({"alerts": {**told, "problem": "not YAML"}}) == "not YAML"
+    assert unevaluated({"alerts": {"problem": "", "rules": rules[1:], "unrecorded": {}}}) == ""

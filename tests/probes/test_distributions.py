@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 from sandbox.episode import Recording
-from sandbox.paths import GRADERS
+from sandbox.grading.histograms import fault_of
 from sandbox.probes import distributions
-from sandbox.system.modules import module_from
 from sandbox.telemetry.series import series
 from sandbox.traffic.client import Exchange
 from tests.replays import scripted
@@ -261,11 +260,25 @@ def test_rows_without_an_answer_belong_into_no_bucket(
     assert seen["missing"]["carrier"][0] == seen["missing"]["carrier"][1]
 
 
+def test_where_nothing_was_answered_there_is_nothing_to_compare_with(
+    events: pd.DataFrame, predictions: list[float], sound: dict[Labels, float]
+) -> None:
+    seen = exported(events, predictions, sound, unanswered=ROWS // 40)
+    assert seen["rows"] == 0
+    assert {expected for _, expected in seen["missing"].values()} == {0}
+    assert {tuple(bucket[2:]) for bucket in seen["predictions"]} == {(0, 0)}
+
+
+def test_a_bucket_that_can_hold_nothing_is_none(
+    events: pd.DataFrame, predictions: list[float]
+) -> None:
+    never = {series("feature_value_bucket", {"feature": "gust", "le": "-Inf"}): 0.0}
+    assert exported(events, predictions, never)["values"]["gust"] == []
+
+
 def test_the_checks_find_what_is_right_right_and_what_is_wrong_wrong(
     events: pd.DataFrame, predictions: list[float], sound: dict[Labels, float]
 ) -> None:
-    path = GRADERS / "drifting_inputs/test_distributions.py"
-    fault_of = module_from(path.read_text("utf-8"), "checks_of_distributions", str(path)).fault_of
     seen = exported(events, predictions, sound)["values"]["temp"]
     assert fault_of(seen, ROWS, 5) == ""
     assert "fewer than 7" in fault_of(seen, ROWS, 7)

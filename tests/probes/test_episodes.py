@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_an_episode_says_what_fired_and_when(stage: FakeStage, all_flights: pd.D
             "until_s": None,
         }
     ]
-    assert seen["alerts"]["problem"] == ""
+    assert (seen["alerts"]["problem"], seen["alerts"]["unrecorded"]) == ("", {})
     by_name = {rule["alert"]: rule for rule in seen["alerts"]["rules"]}
     assert list(by_name) == ["Far", "Never"]
     # True from the sixth tick, at 300 s, on; it fires a minute later and goes on to the end.
@@ -188,6 +189,33 @@ def test_more_can_be_asked_while_prometheus_runs(
         return {"rows_scraped": server.query("rows_total", end)[0].value}
 
     assert run(stage, all_flights, ask=ask)["rows_scraped"] == 48
+
+
+def test_a_recording_rule_that_cannot_be_evaluated_is_told_to_who_reads_its_result(
+    stage: FakeStage, all_flights: pd.DataFrame
+) -> None:
+    own = "last_over_time(own:rows[5m]) or rows_total"
+    (stage.submitted / "alerts.yaml").write_text(
+        f"groups: [{{name: g, rules: [{{record: 'own:rows', expr: '{own}'}}, "
+        "{alert: Many, expr: 'own:rows > 1'}]}]"
+    )
+    alerts = run(stage, all_flights, explained=True)["alerts"]
+    problem = "reads own:rows, the result of own:rows, which is its own"
+    assert (alerts["problem"], alerts["unrecorded"]) == ("", {"own:rows": problem})
+    assert f"own:rows could not be recorded: {problem}" in alerts["rules"][0]["why"]
+
+
+def test_answers_are_right_where_they_are_the_champion_s(all_flights: pd.DataFrame) -> None:
+    script = scripted(all_flights, ticks=4, rows_per_tick=5)
+    champion = Champion()
+    expected = champion.predict(script.events).tolist()
+    parts = [expected[:5], [0.5] * 5, None, expected[15:]]
+    exchanges = [
+        (tick, Exchange(5, 200 if part else 422, part, "1", 1.0, ""))
+        for tick, part in enumerate(parts)
+    ]
+    stage: Any = SimpleNamespace(champion=champion)
+    assert episodes.right(stage, Recording(script, exchanges)) == 0.5
 
 
 # -- whose fault it is

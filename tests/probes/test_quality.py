@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ from sandbox.episode import Recording
 from sandbox.grading.statistics import auc
 from sandbox.probes import quality
 from sandbox.script import DAY_S, Onset
+from sandbox.telemetry.prometheus import QueryError, RangeSeries
+from sandbox.traffic.client import Exchange
 
 if TYPE_CHECKING:
+    from sandbox.references import Reference
     from sandbox.script import Script
 
 DAYS = 9
@@ -111,6 +115,32 @@ def test_figures_are_those_of_the_last_distinct_labels(weeks: Script) -> None:
             assert got == pytest.approx(wanted, abs=1e-5)
     assert found["bias"][0] is None
     assert found["bias"][-1] is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([], ""),
+        ([RangeSeries({}, [(10.0, 0.5)])] * 2, "prediction_bias_ratio has 2 series"),
+        (QueryError("it exceeds 64 MiB"), "prediction_bias_ratio cannot be read: it exceeds"),
+    ],
+)
+def test_a_metric_that_cannot_be_read_is_told(
+    weeks: Script, champion: Reference, found: list[RangeSeries] | QueryError, said: str
+) -> None:
+    class Server:
+        def query_range(self, *_: Any) -> list[RangeSeries]:
+            if isinstance(found, QueryError):
+                raise found
+            return found
+
+    refused = Exchange(len(weeks.events), 503, None, "", 1.0, "status 503")
+    stage, server = SimpleNamespace(champion=champion), Server()
+    seen = quality.measured(stage, server, Recording(weeks, [(0, refused)]))  # type: ignore[arg-type]
+    assert seen["right"] == 0
+    assert set(seen["quality"]["bias"]) == {None}
+    assert said in seen["quality"]["problem"]
+    assert set(seen["quality"]["exported"]["prediction_bias_ratio"]) == {None}
 
 
 def test_the_labels_with_most_values_come_first(weeks: Script) -> None:

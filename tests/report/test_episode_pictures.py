@@ -39,7 +39,7 @@ CATEGORICAL = {
 def rule(alert: str, *spans: tuple[float, float | None], severity: str = "page") -> dict[str, Any]:
     firings = [
         {
-            "labels": {},
+            "labels": {"severity": severity},
             "start_s": start * HOUR_S,
             "end_s": None if end is None else end * HOUR_S,
         }

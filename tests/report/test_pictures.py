@@ -14,7 +14,7 @@ from sandbox.errors import HarnessFault, UsageError
 from sandbox.evidence import Outcome
 from sandbox.report.data import assemble, load_pictures
 from sandbox.report.pictures import Picture, label, numbers, picture
-from tests.report.conftest import GRADER, documents, fault, make_card, replay
+from tests.report.conftest import GRADER, documents, fault, make_card, replay, speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -132,8 +132,8 @@ def test_a_fault_leaves_its_reason_in_place_of_pictures(
 ) -> None:
     steps = {step: fault(step, f"{step} broke", outcome=outcome) for step in documents()}
     found = drawn(freeze(**steps | {"parity_test": documents()["parity_test"]})).values()
-    parity, metric = "Not drawn: parity broke", "Not drawn: skew_metric broke"
-    assert [entry.caption for entry in found][:4] == [parity, parity, parity, metric]
+    broke = [f"Not drawn: {step} broke" for step in ("parity", "parity", "speed", "skew_metric")]
+    assert [entry.caption for entry in found][:4] == broke
     assert [bool(entry.svg) for entry in found] == [False] * 4 + [True]
 
 
@@ -154,6 +154,7 @@ def test_steps_without_anything_in_them_leave_texts() -> None:
 def test_a_service_that_answered_nothing() -> None:
     steps = documents()
     steps["parity"] = replay(500, 1, "none", unanswered=500)
+    steps["speed"] = speed(10, unanswered=10)
     found = list(drawn(steps).values())
     assert all(entry.svg for entry in found)
     assert "500 of 500 flights got no answer" in found[0].caption

@@ -31,13 +31,17 @@ def firing(start_s: float, end_s: float | None = None, **labels: str) -> dict[st
     return {"labels": labels, "start_s": start_s, "end_s": end_s}
 
 
-def rule(alert: str, *firings: dict[str, Any], **changed: Any) -> dict[str, Any]:
+def rule(
+    alert: str, *firings: dict[str, Any], severity: str = "page", **changed: Any
+) -> dict[str, Any]:
+    # Prometheus drops a label that is empty.
+    own = {"severity": severity} if severity else {}
     return {
         "alert": alert,
-        "severity": "page",
+        "severity": severity,
         "annotations": {},
         "problem": "",
-        "firings": list(firings),
+        "firings": [{**one, "labels": {**own, **one["labels"]}} for one in firings],
         "why": "",
         **changed,
     }
@@ -47,6 +51,7 @@ def episode(
     *rules: dict[str, Any],
     faults: Sequence[dict[str, Any]] = (FAULT,),
     problem: str = "",
+    unrecorded: dict[str, str] | None = None,
     **changed: Any,
 ) -> dict[str, Any]:
     return {
@@ -55,7 +60,7 @@ def episode(
         "ticks": 121,
         "faults": list(faults),
         "scrapes": {"failed": 0, "problem": ""},
-        "alerts": {"problem": problem, "rules": list(rules)},
+        "alerts": {"problem": problem, "rules": list(rules), "unrecorded": unrecorded or {}},
         **changed,
     }
 
@@ -179,6 +184,7 @@ def test_what_a_submission_says_is_text(color: bool) -> None:
         rule("Silent", why=HOSTILE),
         rule(HOSTILE, problem=HOSTILE),
         problem=HOSTILE,
+        unrecorded={HOSTILE: HOSTILE},
         scrapes={"failed": 3, "problem": HOSTILE},
     )
     text = printed(seen, color=color)
@@ -226,3 +232,16 @@ def test_what_kept_alerts_from_being_evaluated_is_told_once(tmp_path: Path) -> N
     assert told in sink.getvalue().splitlines()
     assert sink.getvalue().count("not YAML") == 1
     assert "No alert was evaluated in a bad day: [red]a[/red] b c [/]" in sink.getvalue()
+
+
+def test_a_recording_rule_that_could_not_be_evaluated_is_told(tmp_path: Path) -> None:
+    writer = EvidenceWriter(tmp_path / "evidence")
+    for step in ("an_ordinary_day", "no_weather"):
+        seen = episode(unrecorded={"all:rate": "gives 1,001 series, more than 1,000"})
+        writer.write(Record(step, Outcome.RECORDED, seen))
+    writer.write(Record("a_bad_day", Outcome.RECORDED, episode(unrecorded={HOSTILE: HOSTILE})))
+    sink = io.StringIO()
+    print_timelines(Console(file=sink, width=60, color_system=None), writer.freeze())
+    told = "all:rate was not recorded: gives 1,001 series, more than 1,000"
+    assert f"{told}, in an ordinary day and no weather" in sink.getvalue().splitlines()
+    assert "[red]a[/red] b c [/] was not recorded: [red]a[/red] b c [/], in a" in sink.getvalue()

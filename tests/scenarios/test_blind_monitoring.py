@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,8 @@ def test_the_tickets_figures_are_the_graders() -> None:
     assert f"within {weeks.BIAS_MAX}" in ticket
     assert f"AUC of at least {weeks.AUC_MIN}" in ticket
     assert "A page within three days" in ticket
-    assert weeks.PAGE_FULL_D == 3
+    # And as long as it is from one of our figures to the next.
+    assert weeks.PAGE_FULL_D == 3 + quality.EVERY_S / DAY_S
     assert f"within {incidents.BURNT_FULL:.0%}".replace("%", " %") in ticket
     assert f"at {incidents.BURNT_NOTHING:.0%}".replace("%", " %") in ticket
     assert f"{quality.WINDOW:,}" in ticket
@@ -363,11 +365,13 @@ def test_the_tolerance_tells_the_right_window_from_wrong_ones(scripts: Scripts) 
 # -- graders on evidence that was made up
 
 
-def firing(start_s: float, end_s: float | None = None) -> dict[str, Any]:
-    return {"labels": {}, "start_s": start_s, "end_s": end_s}
+def firing(start_s: float, end_s: float | None = None, **labels: str) -> dict[str, Any]:
+    return {"labels": labels, "start_s": start_s, "end_s": end_s}
 
 
 def rule(alert: str, severity: str, *firings: dict[str, Any]) -> dict[str, Any]:
+    # Prometheus drops a label that is empty.
+    own = {"severity": severity} if severity else {}
     texts = dict.fromkeys(("summary", "description", "runbook_url"), "what to do")
     return {
         "alert": alert,
@@ -375,7 +379,7 @@ def rule(alert: str, severity: str, *firings: dict[str, Any]) -> dict[str, Any]:
         "annotations": texts,
         "for_s": 0.0,
         "problem": "",
-        "firings": list(firings),
+        "firings": [{**one, "labels": {**own, **one["labels"]}} for one in firings],
         "why": "",
     }
 
@@ -499,10 +503,35 @@ def test_one_false_ticket_costs_half_and_one_page_everything_of_its_kind(graded:
         assert verdicts["bias_is_exported"].points == 10
 
 
+def test_sets_of_labels_and_on_and_off_are_one_false_alarm(graded: Any) -> None:
+    nervous = [firing(20 * DAY_S, 21 * DAY_S, track=track) for track in ("canary", "stable")]
+    again = firing(22 * DAY_S, 23 * DAY_S, track="canary")
+    verdicts = graded({**PERFECT, "summer": [rule("Nervous", "ticket", *nervous, again)]})
+    assert verdicts["missing_labels_are_noticed"].points == 5
+    two = [rule(name, "ticket", nervous[0]) for name in ("Nervous", "Jumpy")]
+    assert graded({**PERFECT, "summer": two})["missing_labels_are_noticed"].points == 0
+
+
+def test_a_service_that_answers_nothing_is_judged(
+    graded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mute(*arguments: Any, **known: Any) -> dict[str, Any]:
+        seen = made(*arguments, **known)
+        nothing = [None] * len(seen["quality"]["at_s"])
+        quality_seen = {**seen["quality"], "bias": nothing, "auc": nothing}
+        return {**seen, "right": 0.0, "quality": quality_seen}
+
+    made = episode
+    monkeypatch.setattr(sys.modules[__name__], "episode", mute)
+    verdicts = graded({})
+    assert "fewer than 5,000 labelled flights" in verdicts["bias_is_exported"].seen
+    assert verdicts["real_collapse_is_paged"].outcome == "failed"
+
+
 @pytest.mark.parametrize(
     ("check", "name", "rules", "points"),
     [
-        ("real_collapse_is_paged", "real", [rule("C", "page", firing(25 * DAY_S))], 4),
+        ("real_collapse_is_paged", "real", [rule("C", "page", firing(25.125 * DAY_S))], 4),
         ("real_collapse_is_paged", "real", [rule("C", "page", firing(9 * DAY_S))], 8),
         ("real_collapse_is_paged", "real", [rule("C", "ticket", firing(21 * DAY_S))], 0),
         ("real_collapse_is_paged", "real", [rule("C", "page", firing(27.5 * DAY_S))], 0),
@@ -524,7 +553,7 @@ def test_bands(
 
 def test_alerts_have_to_end_and_to_say_what_to_do(graded: Any) -> None:
     stuck = [
-        {**each, "firings": [firing(each["firings"][0]["start_s"])]}
+        {**each, "firings": [{**each["firings"][0], "end_s": None}]}
         for each in PERFECT["incidents"]
     ]
     assert graded({**PERFECT, "incidents": stuck})["alerts_end"].points == pytest.approx(5 / 4)

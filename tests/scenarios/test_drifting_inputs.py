@@ -5,6 +5,8 @@ each variant holds. And whether ticket, plan and checks say the same.
 from __future__ import annotations
 
 import itertools
+import math
+import random
 import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,16 +17,21 @@ import pytest
 import yaml
 
 from sandbox import diagnosis, flights, paths, references, scenario, script, variant
+from sandbox.evidence import EvidenceWriter, Outcome, Record
+from sandbox.grading import histograms
 from sandbox.grading.alarms import PAGE, TICKET, timeliness
-from sandbox.probes import distributions, episodes
+from sandbox.grading.runner import grade
+from sandbox.probes import distributions, episodes, strangers
 from sandbox.scenario import Choice
 from sandbox.system import modules
 from sandbox.variant import Variant
+from tests.replays import scripted
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from sandbox.grading.scorecard import Verdict
     from sandbox.references import Reference
     from sandbox.script import Script
 
@@ -50,6 +57,8 @@ def loaded(path: Path) -> ModuleType:
 PLAN, DATA = loaded(GRADERS / "plan.py"), loaded(SETTING.folder / "data.py")
 ALERTS = loaded(GRADERS / "test_alerts.py")
 EXPORTS = loaded(GRADERS / "test_distributions.py")
+ANSWERS = loaded(GRADERS / "test_answers.py")
+PUBLIC = loaded(SETTING.folder / "checks/test_public.py")
 
 
 # -- the faults of the hidden plan
@@ -240,10 +249,50 @@ def test_bounds_are_those_of_the_ticket() -> None:
     assert "An alert within 2,000 rows is in time" in TICKET_TEXT
     # So by then nothing is lost, and soon after something is.
     assert timeliness(2_000, 5_000) >= ALERTS.EARLY > timeliness(2_500, 5_000)
-    assert EXPORTS.BUCKETS_MIN == 5
+    assert histograms.BUCKETS_MIN == 5
+    assert histograms.TOLERANCE == 0.005
+    assert "every count is within half a percent of the rows" in TICKET_TEXT
+    assert histograms.WIDEST_MAX == 0.9
+    assert (
+        "no more than nine tenths of the values may lie between two neighbouring bounds"
+        in TICKET_TEXT
+    )
     assert TICKET_TEXT.count("at least five") == 2
+    assert (strangers.FILLING_ROWS, strangers.COUNTED_ROWS, EXPORTS.GROWTH_MAX) == (
+        5_000,
+        1_200,
+        50,
+    )
+    assert "After 5,000 flights with ids, codes and readings that nobody knows" in TICKET_TEXT
+    assert "1,200 more may make 50 more series at most" in TICKET_TEXT
+    assert ANSWERS.RIGHT_MIN == PUBLIC.RIGHT_MIN == 0.98
+    assert "more than two flights of 100 get another answer or none" in TICKET_TEXT
     assert EXPORTS.SLOWER_MAX == 5
     assert "at most five times as long" in TICKET_TEXT
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "bound"),
+    [
+        ("no_weather", "the whole weather is null, in three quarters of the rows or more", 75),
+        ("new_category", "that nobody knows, in three of ten rows or more", 30),
+        ("sensor_spikes", "that cannot be, in a fifth of the rows or more", 20),
+        ("crowded_traffic", "of four in five that were not of it, or of more", 80),
+    ],
+)
+def test_shares_are_clearly_beyond_those_of_the_ticket(
+    all_flights: pd.DataFrame, make: str, words: str, bound: int
+) -> None:
+    assert words in TICKET_TEXT
+    clean = scripted(all_flights, ticks=20, rows_per_tick=40)
+    shares = set()
+    for number in range(30):
+        fault = getattr(PLAN, make)(random.Random(number), 60.0)
+        (onset,) = fault(clean, np.random.default_rng(number)).onsets
+        shares |= {int(share) for share in re.findall(r"(\d+)% of", onset.words)}
+    # Three standard deviations of the share in a window of 1,000 rows.
+    deviation = 100 * math.sqrt(bound / 100 * (1 - bound / 100) / 1_000)
+    assert min(shares) >= bound + 3 * deviation
 
 
 def test_traffic_is_as_the_ticket_describes_it() -> None:
@@ -259,6 +308,7 @@ def test_traffic_is_as_the_ticket_describes_it() -> None:
     assert episodes.ROWS_PER_REQUEST == 100
     assert "For the first hour nothing goes wrong" in TICKET_TEXT
     assert min(PLAN.LEAD_MIN) >= 60
+    assert "Inside the service the clock is not" in TICKET_TEXT
     assert "each for five hours" in TICKET_TEXT
     assert DATA.LASTS_S == 5 * script.HOUR_S
 
@@ -278,6 +328,9 @@ def test_features_are_those_of_the_pipeline(all_flights: pd.DataFrame) -> None:
     built = features.build(some, features.fit(some))
     numeric = [name for name in built if name not in features.CATEGORICAL]
     assert set(EXPORTS.CONTINUOUS) <= set(numeric)
+    assert EXPORTS.CONTINUOUS == PUBLIC.CONTINUOUS
+    *most, last = (f"`{name}`" for name in EXPORTS.CONTINUOUS)
+    assert f"take many values ({', '.join(most)} and {last})" in TICKET_TEXT
     # Whoever is asked for five buckets has more values than that.
     assert (built[list(EXPORTS.CONTINUOUS)].nunique() > 5).all()
 
@@ -286,24 +339,174 @@ def test_the_weather_of_an_ordinary_day_is_as_the_ticket_says(all_flights: pd.Da
     summer = all_flights[all_flights["month"].between(7, 11)]
     missing = summer[list(flights.WEATHER)].isna().mean()
     said = re.search(
-        r"gusts are missing in about (\d+) of 100 rows, pressure in (\d+) \(.*?\), "
-        r"wind direction in (\d+)",
+        r"gusts are missing in about (\d+) of 100 rows \(by hour in (\d+) to all\), "
+        r"pressure in (\d+) \(in some hours in (\d+)\), "
+        r"wind direction in (\d+) \(in some hours in (\d+)\), "
+        r"everything else in less than one \(in some hours in (\d+)\)",
         TICKET_TEXT,
     )
     assert said
-    for name, words in zip(("wind_gust", "pressure", "wind_dir"), said.groups(), strict=True):
-        assert 100 * missing[name] == pytest.approx(float(words), abs=2.0), name
-    rest = missing.drop(["wind_gust", "pressure", "wind_dir"])
-    assert rest.max() < 0.025
+    gusts, gusts_least, pressure, pressure_most, wind_dir, wind_dir_most, rest_most = map(
+        int, said.groups()
+    )
+    usual = {"wind_gust": gusts, "pressure": pressure, "wind_dir": wind_dir}
+    for name, words in usual.items():
+        assert 100 * missing[name] == pytest.approx(words, abs=1.0), name
+    assert missing.drop(list(usual)).max() < 0.01
+    # An hour of a replay holds that hour of a fortnight. A window of 1,000 rows is two points off.
+    hourly = 100 * missing_by_hour_of_a_fortnight(all_flights)
+    assert hourly["wind_gust"].min() - 2 > gusts_least
+    assert hourly["pressure"].max() + 2 < pressure_most
+    assert hourly["wind_dir"].max() + 2 < wind_dir_most
+    assert hourly.drop(columns=list(usual)).max(axis=None) + 2 < rest_most
 
 
-def test_a_histogram_that_is_not_there_is_said_to_be_missing() -> None:
-    assert EXPORTS.fault_of([], 1_000, EXPORTS.BUCKETS_MIN) == "not exported"
-    assert EXPORTS.lumped([[], []]) == ""
+def missing_by_hour_of_a_fortnight(everything: pd.DataFrame) -> pd.DataFrame:
+    """Share of rows without a value, by hour and day on which a replay may be in that hour."""
+    clock = everything["departure"].dt.tz_convert(flights.AIRPORT_TIMEZONE)
+    missing = everything[list(flights.WEATHER)].isna().assign(rows=1)
+    by_hour = missing.groupby(
+        [clock.dt.hour.rename("hour"), clock.dt.tz_localize(None).dt.floor("D")]
+    )
+    counts = by_hour.sum().unstack("hour", fill_value=0)
+    counts = counts.rolling(2 * script.NEIGHBOURING_DAYS + 1, center=True).sum()
+    parts = []
+    lasts_h = math.ceil((60 * max(PLAN.LEAD_MIN) + PLAN.FAULT_LASTS_S) / script.HOUR_S)
+    replays = [*PLAN.ORDINARY_DAYS.values(), (PLAN.PRODUCTION, PLAN.BEGINNINGS, lasts_h)]
+    for (first, last), (earliest, latest), hours in replays:
+        some = counts.loc[first:last].stack("hour", future_stack=True)
+        at = some.index.get_level_values("hour")
+        some = some[(at >= earliest) & (at < latest + hours)]
+        parts.append(some.drop(columns="rows").div(some["rows"], axis=0))
+    return pd.concat(parts)
 
 
-def test_a_histogram_that_tells_hardly_any_two_values_apart_is_no_histogram() -> None:
-    day = [[0.5, 950.0, 950, 950], [1.0, 980.0, 980, 980], [None, 1000.0, 1000, 1000]]
-    spread = [[0.5, 500.0, 500, 500], [1.0, 980.0, 980, 980], [None, 1000.0, 1000, 1000]]
-    assert EXPORTS.lumped([day, day]) == "95% of the values are in one bucket"
-    assert EXPORTS.lumped([day, spread]) == ""
+# -- verdicts on evidence of our own
+
+FAULT_AT_S = 6_000.0
+TICK_S, TICKS, ROWS_PER_TICK = 120.0, 150, 50
+ROWS = TICKS * ROWS_PER_TICK
+NUMERIC = (*EXPORTS.CONTINUOUS, "wind_gust_ms")
+
+
+def exported(answered: int = ROWS, counted: int | None = None) -> dict[str, Any]:
+    """What an ordinary day gives: as many rows answered, and as many in what is exported."""
+    counted = answered if counted is None else counted
+    histogram = [
+        [bound, counted * part // 5, answered * part // 5, answered * part // 5]
+        for part, bound in enumerate((1.0, 2.0, 3.0, 4.0, None), 1)
+    ]
+    gusts = [histogram[-1]]
+    return {
+        "rows": answered,
+        "values": {name: gusts if name == "wind_gust_ms" else histogram for name in NUMERIC},
+        "missing": {"wind_gust_ms": [counted // 2, answered // 2], "carrier": [0, 0]},
+        "predictions": histogram,
+    }
+
+
+def replayed(name: str, **changed: Any) -> dict[str, Any]:
+    """An episode in which a page begins ten minutes after the fault."""
+    fault = {"kind": name, "subject": [], "words": name, "start_s": FAULT_AT_S, "until_s": None}
+    faulty = name in ALERTS.FAULTY
+    severity = PLAN.PAGED
+    firing = {
+        "labels": {"severity": severity},
+        "since_s": FAULT_AT_S + 480,
+        "start_s": FAULT_AT_S + 600,
+        "end_s": None,
+    }
+    rule = {
+        "alert": "Wrong",
+        "severity": severity,
+        "annotations": {"summary": "s", "description": "d", "runbook_url": "https://r"},
+        "problem": "",
+        "firings": [firing] if faulty else [],
+        "why": "",
+    }
+    wanted = dict(zip(ALERTS.FAULTY, (wanted for wanted, _ in PLAN.FAULTS.values()), strict=True))
+    return {
+        "tick_s": TICK_S,
+        "ticks": TICKS,
+        "faults": [fault] if faulty else [],
+        "answers": {"tick": list(range(TICKS)), "rows": [ROWS_PER_TICK] * TICKS},
+        "alerts": {"problem": "", "rules": [rule], "unrecorded": {}},
+        "right": 1.0,
+        **({"wanted": wanted[name]} if faulty else {"exported": exported()}),
+        **changed,
+    }
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Any:
+    numbers = itertools.count()
+
+    def run(**changed: dict[str, Any]) -> dict[str, Verdict]:
+        """Verdicts where of a right submission's evidence these steps are otherwise."""
+        seen = {name: replayed(name) for name in (*ALERTS.ORDINARY, *ALERTS.FAULTY)}
+        seen["cardinality"] = {
+            "before": 400,
+            "after": 410,
+            "rows": 1_200,
+            "grown": {},
+            "refused": "",
+        }
+        seen["latency"] = {"rounds": [{"submitted": 20.0, "pristine": 10.0}]}
+        seen["lint"] = {"findings": []}
+        truth = diagnosis.truth(TRUTH, variant.choose(SETTING, "1"))
+        seen["diagnosis"] = {"findings": [], "notes": "", "problem": "", "truth": truth}
+        writer = EvidenceWriter(tmp_path / f"evidence{next(numbers)}")
+        for name, data in seen.items():
+            recorded = {**data, **changed.get(name, {})}
+            writer.write(Record(name, Outcome.RECORDED, recorded))
+        verdicts, problem = grade(GRADERS, writer.freeze(), runtime="process")
+        assert problem == ""
+        assert all(verdict.outcome in {"passed", "failed"} for verdict in verdicts)
+        return {verdict.check: verdict for verdict in verdicts}
+
+    return run
+
+
+def total(verdicts: dict[str, Verdict]) -> float:
+    return round(sum(verdict.points for verdict in verdicts.values()), 2)
+
+
+def test_points_add_up_to_a_hundred(graded: Any) -> None:
+    verdicts = graded()
+    assert sum(verdict.points_max for verdict in verdicts.values()) == 100
+    # The diagnosis is empty here.
+    assert total(verdicts) == 90
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_service_that_answers_nothing_fails_and_can_be_graded(graded: Any, answered: int) -> None:
+    # One row may happen to lack nothing; counters that stand at zero are no telemetry.
+    silent = {"exported": exported(answered, 0)}
+    silent["exported"]["missing"]["wind_gust_ms"] = [0, 0]
+    verdicts = graded(**dict.fromkeys(ALERTS.ORDINARY, silent))
+    names = EXPORTS.EXPORTS
+    assert all(verdicts[name].points == 0 for name in names if answered == 0)
+    if answered == 0:
+        assert "not one flight was answered" in verdicts["inputs_are_exported"].seen
+
+
+@pytest.mark.parametrize("name", ANSWERS.REPLAYS)
+def test_where_answers_are_not_the_model_s_only_the_diagnosis_counts(
+    graded: Any, name: str
+) -> None:
+    assert total(graded(**{name: {"right": 0.985}})) == 90
+    verdicts = graded(**{name: {"right": 0.97}})
+    assert total(verdicts) == 0
+    assert verdicts["answers_are_the_models"].seen == f"97.0% in {name}"
+
+
+def test_every_replay_s_answers_are_looked_at() -> None:
+    assert set(ANSWERS.REPLAYS) == {*ALERTS.ORDINARY, *ALERTS.FAULTY}
+
+
+def test_a_missed_fault_is_told_with_the_rules_that_were_not_evaluated(graded: Any) -> None:
+    seen = replayed("no_weather")
+    seen["alerts"]["rules"][0]["firings"] = []
+    seen["alerts"]["unrecorded"] = {"all:rate": "gives 1,001 series, more than 1,000"}
+    said = graded(no_weather=seen)["grave_faults_are_paged"].seen
+    assert said.startswith("all:rate: gives 1,001 series, more than 1,000; no_weather: nobody")

@@ -93,6 +93,17 @@ def test_a_missing_metric_is_named(server: Prometheus, expr: str, said: str) -> 
     assert why(server, expr).startswith(f"there is no metric {said}")
 
 
+def test_a_metric_that_could_not_be_recorded_is_told_with_the_problem(server: Prometheus) -> None:
+    rule = Rule("g", "alert", "Alert", "max(all:rate) > 1")
+    [outcome] = rules.evaluate(server, [rule], START, START + 2 * HOUR, MINUTE).outcomes
+    span = (START, START + 2 * HOUR, MINUTE)
+    unrecorded = {"all:rate": "gives 1,001 series, more than 1,000"}
+    said = explain.explain(server, rule, outcome, *span, unrecorded)
+    assert said == (
+        "Alert never fires: all:rate could not be recorded: gives 1,001 series, more than 1,000."
+    )
+
+
 @pytest.mark.parametrize(
     ("expr", "said"),
     [

@@ -213,6 +213,31 @@ def test_an_expression_that_is_too_dear(
     assert prometheus.query("1", JULY_S)
 
 
+def test_an_expression_that_is_too_long(prometheus: Prometheus) -> None:
+    with pytest.raises(QueryError, match="20,001 characters, more than 10,000"):
+        prometheus.query("(" * 10_000 + "1" + ")" * 10_000, JULY_S)
+
+
+def test_an_expression_that_has_no_end_is_told_once_and_not_asked_again(
+    prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(prometheus._pool.connection_pool_kw, "timeout", 0.3)
+    endless = "count(count_over_time((vector(1))[30d:1ms]))"
+    for words in ("no answer to the expression", "not asked again"):
+        with pytest.raises(QueryError, match=words):
+            prometheus.query(endless, JULY_S)
+    assert prometheus.query("1", JULY_S)
+
+
+def test_a_server_that_answers_nobody_is_no_fault_of_an_expression(
+    prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus, "ready", lambda: False)
+    monkeypatch.setitem(prometheus._pool.connection_pool_kw, "timeout", 0.3)
+    with pytest.raises(HarnessFault, match="to answer /api/v1/query"):
+        prometheus.query("count(count_over_time((vector(1))[30d:2ms]))", JULY_S)
+
+
 def test_two_values_for_one_instant_are_refused_as_a_whole(prometheus: Prometheus) -> None:
     prometheus.write(counted(JULY_S, 1, MINUTE_S))
     batch = counted(JULY_S, 1, MINUTE_S, per_step=1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from sandbox import flights
+from sandbox import flights, paths
 from sandbox.probes import inputs
 from sandbox.traffic.client import Client
 from sandbox.traffic.proxy import proxy
@@ -64,7 +64,7 @@ def by_column(records: list[dict[str, Any]]) -> list[float]:
 def by_frame(records: list[dict[str, Any]]) -> list[float]:
     """As graders do it: what `inputs.frame` refuses is not answered."""
     times = pd.to_datetime(inputs.frame(records)["scheduled_departure"], utc=True, format="ISO8601")
-    return times.dt.minute.astype(float).tolist()
+    return (times.dt.minute / 60).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,11 @@ def test_every_malformed_flight_reaches_the_service(rows: list[dict[str, Any]]) 
     bodies["a distance that is missing"] = json.dumps(
         {"dataframe_records": [{**rows[0], "distance": None}]}
     ).encode()
+    # pandas takes most of these for times; they are none that anybody could read off the feed.
+    for time in ("", "now", "2013", "2013-07-01", "1372651200", "2013-02-30T12:00:00Z"):
+        bodies[f"the time {time!r}"] = json.dumps(
+            {"dataframe_records": [{**rows[0], "scheduled_departure": time}]}
+        ).encode()
     with service() as (target, seen), proxy(target, by_frame, "9") as url:
         client = Client(url)
         statuses = {
@@ -156,6 +161,11 @@ def test_every_malformed_flight_reaches_the_service(rows: list[dict[str, Any]]) 
         }
         assert statuses == dict.fromkeys(bodies, 418)
         assert [body for _, _, body in seen] == list(bodies.values())
+
+
+def test_what_is_answered_for_a_time_is_one_to_the_healthy_service() -> None:
+    contract = (paths.HEALTHY / "service/contract.py").read_text("utf-8")
+    assert f'r"{inputs.INSTANT.pattern}"' in contract
 
 
 def test_every_ordinary_flight_is_answered_by_the_proxy(rows: list[dict[str, Any]]) -> None:

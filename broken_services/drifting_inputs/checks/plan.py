@@ -53,7 +53,10 @@ def _episode(name: str) -> Step:
             clean,
             fault,
             explained=True,
-            ask=None if fault else lambda _, recording: distributions.exported(stage, recording),
+            ask=lambda _, recording: {
+                "right": episodes.right(stage, recording),
+                **distributions.exported(stage, recording),
+            },
         )
 
     return Step(name.replace(" ", "_"), run)
