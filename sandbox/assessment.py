@@ -293,8 +293,9 @@ def _case(entry: _Entry) -> dict[str, Any]:
     by_kind: dict[str, list[str]] = {}
     for change in entry.changed:
         by_kind.setdefault(str(change["kind"]), []).append(change["path"])
+    scenario = entry.scenario
     return {
-        "scenario": entry.scenario.name,
+        "scenario": scenario.name,
         # Of a kit, what stands for its seed: that one is written nowhere.
         "seed": entry.variant.marked,
         "variant": dict(entry.variant.parameters),
@@ -310,6 +311,7 @@ def _case(entry: _Entry) -> dict[str, Any]:
         "tools": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in TOOLS if _installed(name)},
+            **({"prometheus": tools.version("prometheus")} if scenario.needs_prometheus else {}),
         },
         "collected_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -140,6 +140,7 @@ def roll_forward(stage: Stage) -> dict[str, Any]:
         )
         promoted = {**promoted, "to": better, "by": people[0], "why": reasons[0]}
         followed = traffic.sees(better, FOLLOWED_WITHIN_S)
+        _recorded(stack, promoted, RECORDED_WITHIN_S)
         traffic.watch(SETTLED_S)
         record = registry.entries(stack.registry.url)
     return {

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 DAY, SEED = "2013-07-16", 7
 TICK_S = 10
 RELEASED_AT, WINDOW_TICKS = 6, 90
-# Half of the traffic that there is when it counts, for half of the time that it takes.
-REQUESTS_PER_TICK, ROWS_PER_REQUEST = 25, 10
+# As much traffic as when it counts: a manifest may ask for so many requests before it decides.
+REQUESTS_PER_TICK, ROWS_PER_REQUEST = 50, 10
 # Beyond that share a bad release earns nothing any more, and the rest of it need not be replayed.
 EXPOSED_MAX = WINDOW_TICKS * REQUESTS_PER_TICK // 3
 STABLE = "1"

@@ -1,6 +1,7 @@
 """Public checks: what somebody who writes a manifest wants to see."""
 
 from sandbox.grading import check, findings
+from sandbox.report.rollouts import cause
 
 FEW = 0.05
 
@@ -14,7 +15,7 @@ def ended(release):
     if release["outcome"] == "promoted":
         return f"promoted {after}, to everybody; before, it got {reached}"
     if release["outcome"]:
-        return f"{release['outcome']} {after}; it got {reached}"
+        return f"{release['outcome']} {after} by {cause(release['rollout'])}; it got {reached}"
     if release["cut"]:
         return f"going on when it had got {reached}"
     return f"neither aborted nor promoted after fifteen minutes; it got {reached}"

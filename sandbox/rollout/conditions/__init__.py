@@ -3,7 +3,7 @@
 parse("result[0] < 0.05").holds([0.01])
 """
 
-from sandbox.rollout.conditions.evaluating import Condition, parse
+from sandbox.rollout.conditions.evaluating import Condition, parse, unsupported
 from sandbox.rollout.conditions.nodes import ConditionError, UnsupportedError
 
-__all__ = ["Condition", "ConditionError", "UnsupportedError", "parse"]
+__all__ = ["Condition", "ConditionError", "UnsupportedError", "parse", "unsupported"]

@@ -44,7 +44,7 @@ from sandbox.rollout.conditions.nodes import (
 if TYPE_CHECKING:
     from sandbox.rollout.spec import Result
 
-__all__ = ["Condition", "ConditionError", "UnsupportedError", "parse"]
+__all__ = ["Condition", "ConditionError", "UnsupportedError", "parse", "unsupported"]
 
 # A few tenths of a second; a condition on a thousand series takes a few thousand.
 STEPS_MAX = 100_000
@@ -91,6 +91,17 @@ def parse(text: str) -> Condition:
         ConditionError: it is not in the language, names what there is not, or is too large.
     """
     return Condition(text, reading.read(text))
+
+
+def unsupported(text: str) -> str:
+    """What a condition needs of expr that is not supported here, in words; nothing else is said."""
+    try:
+        parse(text)
+    except UnsupportedError as error:
+        return str(error)
+    except ConditionError:
+        pass
+    return ""
 
 
 class _Evaluation:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from sandbox.rollout.conditions import unsupported
 from sandbox.rollout.manifest import schema
 from sandbox.rollout.manifest.durations import DurationError, duration_s, pause_s
 from sandbox.rollout.manifest.resolving import is_url
@@ -247,6 +248,11 @@ def _metric(fields: Mapping[str, Any], place: Place) -> None:
         value = fields.get(name)
         if isinstance(value, str) and "{{" not in value and not _NUMBER.fullmatch(value):
             place.field(name).say(f"{shortened(value, 40)} is no whole number")
+    for name in ("successCondition", "failureCondition"):
+        text = schema.text(fields, name)
+        # What is wrong with it otherwise, Argo too says at the first measurement.
+        if "{{" not in text and (what := unsupported(text)):
+            place.field(name).say(what)
     for name in ("interval", "initialDelay"):
         text = schema.text(fields, name)
         if text and "{{" not in text:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sandbox.rollout.conditions import unsupported
 from sandbox.rollout.manifest.durations import DurationError, duration_s
 from sandbox.rollout.spec import AnalysisRef, Delivery, Metric, Template
 from sandbox.untrusted import shortened
@@ -229,6 +230,7 @@ def _metric(written: Mapping[str, Any], *, background: bool, dry_run: bool) -> M
         (count > 1 and not interval, f"count ({count}) needs an interval"),
         (not background and is_endless(written), "it has no end; in a step it needs a count"),
         (not is_url(prometheus.get("address") or "http://p"), "the address is no URL"),
+        (bool(beyond := _beyond(written)), beyond),
     ):
         if wrong:
             raise AnalysisError(why)
@@ -246,6 +248,14 @@ def _metric(written: Mapping[str, Any], *, background: bool, dry_run: bool) -> M
         consecutive_error_limit=error_limit,
         dry_run=dry_run,
     )
+
+
+def _beyond(written: Mapping[str, Any]) -> str:
+    """What the sandbox does not run of a metric's conditions, the first one by its name."""
+    for name in ("successCondition", "failureCondition"):
+        if what := unsupported(written.get(name, "")):
+            return f"{name}: {what}"
+    return ""
 
 
 def _duration(written: Mapping[str, Any], name: str) -> float | None:

@@ -28,6 +28,19 @@ MINE = "AnalysisTemplate/errors: spec.metrics[0]"
 BY_NAME = "Argo knows it; the sandbox does not run it"
 
 REFUSED: dict[str, tuple[str, Any, str, str]] = {
+    # conditions
+    "a function beyond the language here": (
+        f"{METRIC}.successCondition",
+        "abs(result[0] - 1) < 0.15",
+        f"{MINE}.successCondition",
+        "the function abs is not supported here",
+    ),
+    "an operator beyond the language here": (
+        f"{METRIC}.failureCondition",
+        "(result[0] ?? 1) > 2",
+        f"{MINE}.failureCondition",
+        "not supported here",
+    ),
     # steps
     "a weight below 0": (f"{CANARY}.steps[0].setWeight", -1, f"{STEPS}[0].setWeight", "0 to 100"),
     "a weight above 100": (f"{CANARY}.steps[0].setWeight", 101, f"{STEPS}[0].setWeight", "not 101"),

@@ -236,6 +236,10 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "an interval without a unit": ({"interval": "30"}, "interval: '30' is no duration"),
     "a delay without a unit": ({"initialDelay": "30"}, "initialDelay: '30' is no duration"),
     "a negative interval": ({"interval": "-30s"}, "negative"),
+    "a condition beyond the language here": (
+        {"successCondition": "abs(result[0]) < 1"},
+        "successCondition: the function abs is not supported here",
+    ),
     "an address that is no URL": (
         {"provider": {"prometheus": {"query": "up", "address": "prometheus"}}},
         "no URL",
