@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import flights
 from sandbox.episode import GATEWAY_TARGET, JOB, TARGET
-from sandbox.errors import HarnessFault, SubmissionFault
+from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
 from sandbox.progress import Progress, Silent
 from sandbox.rollout.analysis import Answer
 from sandbox.rollout.controller import begin, step
@@ -139,6 +139,7 @@ def ship(
         watched: is shown the rollout after every tick, and the seconds since it was shipped.
 
     Raises:
+        SubmissionFault: the manifest's queries take too long.
         HarnessFault: the services do not keep up, or router or Prometheus fail.
     """
     told = progress or Silent()
@@ -147,7 +148,7 @@ def ship(
     way.router.route({STABLE: Share(way.stable.service.url, 100)})
     customers, patience = Client(way.router.url), Patience()
     edges = script.events["tick"].searchsorted(range(script.ticks + 1))
-    deadline = time.monotonic() + SECONDS_PER_TICK_MAX * script.ticks
+    begun, granted_s = time.monotonic(), SECONDS_PER_TICK_MAX * script.ticks
     after = 0
     for tick in range(script.ticks):
         # Not all at once: most rollouts end long before the script does.
@@ -167,10 +168,9 @@ def ship(
         passage.cut = exposed_max is not None and passage.exposed > exposed_max
         if after > TICKS_AFTER or passage.cut:
             break
-        if time.monotonic() > deadline:
-            raise HarnessFault(
-                expected=f"at most {SECONDS_PER_TICK_MAX:g} s a tick",
-                seen=f"{tick + 1} of {script.ticks} ticks when time was up",
+        if time.monotonic() - begun > granted_s:
+            raise journey.late(
+                f"{tick + 1} of {script.ticks} ticks after {granted_s:g} s", granted_s
             )
     return passage
 
@@ -195,6 +195,18 @@ class _Journey:
         self._scaled_s: float | None = None
         self._ready = self._gone = self._promoted = False
         self._stable_url = way.stable.service.url
+        self._asking_s = 0.0
+
+    def late(self, seen: str, granted_s: float) -> SandboxError:
+        """Whose fault it is that a script takes longer than it may."""
+        expected = f"at most {SECONDS_PER_TICK_MAX:g} s a tick"
+        if self._asking_s < granted_s / 2:
+            return HarnessFault(expected=expected, seen=seen)
+        return SubmissionFault(
+            expected=expected,
+            seen=f"{seen}, of which {self._asking_s:.0f} s for the queries of the manifest",
+            hint="ask for shorter ranges in longer steps",
+        )
 
     def scrape(self, at_s: float, *, released: bool) -> None:
         """What Prometheus gets at an instant."""
@@ -236,7 +248,10 @@ class _Journey:
         # Nobody sees a sample before somebody asks.
         self._prometheus.write(self._batch)
         self._batch.clear()
-        return {ask: self._measured(ask.query, at_s) for ask in asks}
+        begun = time.monotonic()
+        answers = {ask: self._measured(ask.query, at_s) for ask in asks}
+        self._asking_s += time.monotonic() - begun
+        return answers
 
     def _measured(self, query: str, at_s: float) -> Answer:
         try:
@@ -251,7 +266,12 @@ class _Journey:
         if not self._ready:
             try:
                 self._way.canary.service.wait_ready()
-            except SubmissionFault:
+            except SubmissionFault as fault:
+                if self._way.canary.service.alive():
+                    # Only releases that crash are bad at this; others wait for the machine.
+                    raise HarnessFault(
+                        expected=fault.expected, seen=fault.seen, hint=fault.hint
+                    ) from fault
                 # It crashes at load, again and again. Nobody waits for it twice.
                 self._gone = True
                 return False

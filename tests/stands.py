@@ -58,7 +58,7 @@ class Stand:
     Args:
         version: that it says it has.
         prediction: its answer.
-        loads: whether it ever gets ready.
+        loads: whether it ever gets ready; otherwise it ends.
     """
 
     version: str
@@ -74,7 +74,7 @@ class Stand:
             raise SubmissionFault(expected="a replica that gets ready", seen="its end")
 
     def alive(self) -> bool:
-        return not self.stopped
+        return self.loads and not self.stopped
 
     def stop(self, grace_s: float = 5.0) -> None:
         self.stopped = True

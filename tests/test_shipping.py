@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import script
+from sandbox import script, shipping
+from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.probes.releases import seen
 from sandbox.rollout.manifest import read
 from sandbox.shipping import Passage, Way, ship
+from sandbox.telemetry.prometheus import Prometheus
 from sandbox.traffic import router
 from tests.stands import MANIFEST, Stand, answering
 
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from sandbox.rollout.state import State
     from sandbox.runtimes.base import Runtime
     from sandbox.script import Script
-    from sandbox.telemetry.prometheus import Prometheus
 
 TICK_S, RELEASED_AT, REQUESTS, ROWS = 10, 3, 20, 2
 
@@ -127,6 +130,44 @@ def test_a_release_that_never_gets_ready_never_gets_a_request(shipped) -> None:
     assert done.told["outcome"] == "aborted"
     assert done.told["weights"] == []
     assert done.canary.asked == []
+
+
+class Slow(Stand):
+    """A replica that is still loading when its time is up."""
+
+    def alive(self) -> bool:
+        return True
+
+
+def test_a_replica_that_the_machine_is_too_slow_for_is_no_bad_release(shipped) -> None:
+    with pytest.raises(HarnessFault, match="a replica that gets ready"):
+        shipped(Slow("2", 0.31, loads=False))
+
+
+@pytest.mark.parametrize(("asking", "fault"), [(False, HarnessFault), (True, SubmissionFault)])
+def test_whoever_takes_the_time_is_to_blame_for_it(
+    shipped, monkeypatch: pytest.MonkeyPatch, asking: bool, fault: type[Exception]
+) -> None:
+    clock = count(step=0.0)
+    asked = Prometheus.measure
+
+    def take_long() -> None:
+        nonlocal clock
+        clock = count(next(clock) + 24 * shipping.SECONDS_PER_TICK_MAX + 1, 0.0)
+
+    def measure(self: Prometheus, expr: str, at_s: float) -> list[float] | float:
+        if asking:
+            take_long()
+        return asked(self, expr, at_s)
+
+    def watch(state: State | None, since_s: float) -> None:
+        if not asking:
+            take_long()
+
+    monkeypatch.setattr(Prometheus, "measure", measure)
+    monkeypatch.setattr(shipping, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with pytest.raises(fault, match="of 24 ticks after 480 s"):
+        shipped(Stand("2", 0.31), watched=watch)
 
 
 def test_it_is_cut_short_once_enough_have_seen_it(shipped) -> None:

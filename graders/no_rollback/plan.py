@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sandbox.probes.rollbacks import Questions
     from sandbox.references import Reference
+    from sandbox.runtimes.base import Service
 
 TRUTH = Path(__file__).with_name("truth.yaml")
 # Flights that are asked about; a grader draws them anew for every seed.
@@ -224,7 +225,8 @@ def _restarted(
         with rollbacks.Traffic(service.url, questions) as traffic:
             traffic.watch(AFTERWARDS_S)
             back_at = traffic.begun
-            again = site.with_registry(stage)
+            mine = replace(site, stack=replace(site.stack, model=service))
+            again = mine.with_registry(stage)
             record = _recorded(again.stack, forth, DELIVERED_WITHIN_S)
             traffic.watch(AFTERWARDS_S)
         return {"problem": "", "back_at": back_at, "record": record, "runs": traffic.runs()}
@@ -292,12 +294,25 @@ class _Site:
 
     def with_registry(self, stage: Stage) -> _Site:
         """The registry is back, where it was."""
-        port = int(self.stack.registry.url.rpartition(":")[2])
-        server = stage.runtime.launch(registry.spec(self.folder, port))
-        if server.url != self.stack.registry.url:
-            raise HarnessFault(expected=f"port {port} to be free again", seen="it is taken")
+        server = self._registry_where_it_was(stage)
+        if server is None:
+            # Whose was the port? Nobody but the service runs that could have taken it on purpose.
+            self.stack.model.kill()
+            taken_by_service = self._registry_where_it_was(stage) is not None
+            fault = SubmissionFault if taken_by_service else HarnessFault
+            raise fault(
+                expected="the registry's port to be free when it comes back", seen="it is taken"
+            )
         server.wait_ready()
         return replace(self, stack=replace(self.stack, registry=server))
+
+    def _registry_where_it_was(self, stage: Stage) -> Service | None:
+        url = self.stack.registry.url
+        server = stage.runtime.launch(registry.spec(self.folder, int(url.rpartition(":")[2])))
+        if server.url == url:
+            return server
+        server.kill()
+        return None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import secrets
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -22,7 +23,7 @@ import bcrypt
 import urllib3
 import yaml
 
-from sandbox.errors import HarnessFault
+from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.runtimes.specs import ServiceSpec
 from sandbox.system import tools
 from sandbox.system.waiting import wait_for
@@ -42,8 +43,13 @@ QUERY_SAMPLES_MAX = 10_000_000
 ANSWER_BYTES_MAX = 64 * 2**20
 # It reads what it is asked without looking at its timeout: half a second for so much at the worst.
 QUERY_CHARACTERS_MAX = 10_000
+# Ten weeks of a hundred series take less than a tenth of it; labels that an expression doubles
+# again and again would take all that the machine has.
+MEMORY_BYTES = 4 * 2**30
 
 _USER = "harness"
+# What Go prints first, and how much of what it prints then to look through.
+_OUT_OF_MEMORY, _LOG_LINES = "out of memory", 100_000
 _READ_S = QUERY_TIMEOUT_S + 10
 # Prometheus' own limit is 11,000; longer ranges are asked for in parts.
 _STEPS_MAX = 10_000
@@ -323,6 +329,7 @@ def spec(folder: Path, scrape_interval_s: float, password: str) -> ServiceSpec:
     return ServiceSpec(
         name="Prometheus",
         command=(
+            *_bounded(),
             str(program),
             f"--config.file={folder / 'prometheus.yml'}",
             f"--web.config.file={web}",
@@ -357,6 +364,7 @@ def running(runtime: Runtime, folder: Path, scrape_interval_s: float) -> Iterato
     Raises:
         UsageError: Prometheus is not installed.
         HarnessFault: it does not get ready.
+        SubmissionFault: what it was asked in the block took all of its memory.
     """
     password = secrets.token_urlsafe(24)
     with runtime.start(spec(folder, scrape_interval_s, password)) as service:
@@ -367,7 +375,24 @@ def running(runtime: Runtime, folder: Path, scrape_interval_s: float) -> Iterato
             within_s=READY_WITHIN_S,
             stop_when=lambda: None if service.alive() else f"its end: {service.logs()}",
         )
-        yield server
+        try:
+            yield server
+        except HarnessFault as fault:
+            service.stop()
+            if _OUT_OF_MEMORY in service.logs(_LOG_LINES):
+                raise SubmissionFault(
+                    expected=f"metrics and expressions for which {MEMORY_BYTES // 2**30} GiB are"
+                    " memory enough",
+                    seen="Prometheus ran out of it",
+                    hint="look for label_replace and label_join that make labels longer",
+                ) from fault
+            raise
+
+
+def _bounded() -> tuple[str, ...]:
+    """What bounds the memory of the program that follows; nothing where there is no such tool."""
+    program = shutil.which("prlimit")
+    return (program, f"--data={MEMORY_BYTES}", "--") if program else ()
 
 
 def milliseconds(seconds: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sandbox.errors import HarnessFault
+from sandbox.errors import HarnessFault, SubmissionFault
 from sandbox.runtimes.base import Runtime
 from sandbox.telemetry import prometheus as module
 from sandbox.telemetry.prometheus import Prometheus, QueryError, RangeSeries, WriteRefused, running
@@ -236,6 +236,20 @@ def test_a_server_that_answers_nobody_is_no_fault_of_an_expression(
     monkeypatch.setitem(prometheus._pool.connection_pool_kw, "timeout", 0.3)
     with pytest.raises(HarnessFault, match="to answer /api/v1/query"):
         prometheus.query("count(count_over_time((vector(1))[30d:2ms]))", JULY_S)
+
+
+def test_memory_that_an_expression_takes_is_bounded_and_its_own_fault(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MEMORY_BYTES", 2**29)
+    doubled = 'label_replace(vector(1), "a", "0123456789", "", "")'
+    for _ in range(28):
+        doubled = f'label_replace({doubled}, "a", "$1$1", "a", "(.*)")'
+    with (
+        pytest.raises(SubmissionFault, match=r"memory enough; saw Prometheus ran out of it"),
+        running(runtime, tmp_path, 60) as server,
+    ):
+        server.query(doubled, JULY_S)
 
 
 def test_two_values_for_one_instant_are_refused_as_a_whole(prometheus: Prometheus) -> None:
