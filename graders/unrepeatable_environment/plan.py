@@ -15,7 +15,7 @@ from sandbox import diagnosis, flights, references, registry
 from sandbox.errors import HarnessFault, SandboxError, SubmissionFault
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import environments, images, inputs, training
-from sandbox.probes.environments import Training
+from sandbox.probes.environments import HOSTS, Training
 from sandbox.probes.images import Published
 from sandbox.stack import copy_registry
 from sandbox.system.modules import module_from
@@ -35,8 +35,6 @@ TRAINING_SHARE = 0.2
 IMAGE_ROWS = 500
 # The ticket: a dated tag never moves, every other one does.
 BASE_STAYS = re.compile(r"2013\.(0[1-9]|1[0-2])")
-# Two processes that salt the hashes of texts differently, as any two do by themselves.
-HASH_SEEDS = (1, 2)
 
 
 def plan(stage: Stage) -> Plan:
@@ -236,17 +234,19 @@ class Trained:
 def trained_versions(stage: Stage) -> dict[str, str]:
     """Train; gives the versions, and where the last of them is registered.
 
-    The second time is in a registry of its own: what the first one registered cannot be found.
+    The second time is on another host, in a registry of its own: what the first one registered
+    cannot be found.
     """
     same, others = (training_file(stage, purpose) for purpose in ("training", "other training"))
     url = stage.stack.registry.url
     folder = copy_registry(stage.releases, stage.scratch / "registry")
     # It ends with the runtime: what was trained is asked for later.
     server = stage.runtime.launch(registry.spec(folder))
-    first = environments.train(stage, Training(same, url, HASH_SEEDS[0]))
-    other = environments.train(stage, Training(others, url, HASH_SEEDS[0]))
+    here, elsewhere = HOSTS
+    first = environments.train(stage, Training(same, url, here))
+    other = environments.train(stage, Training(others, url, here))
     server.wait_ready()
-    again = environments.train(stage, Training(same, server.url, HASH_SEEDS[1]))
+    again = environments.train(stage, Training(same, server.url, elsewhere))
     return {"first": first, "other": other, "again": again, "again_in": server.url}
 
 

@@ -35,6 +35,9 @@ _FOLDER_BYTES = 64 * 2**20
 _FOLDERS_MAX = 12
 _SAID = 600
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+_INSTALLED = re.compile(rf"(.+)/{_METADATA.pattern}")
+# A program of an environment as a command names it, alone or in a shell's line: `venv/bin/python`.
+_PROGRAM = re.compile(r"([\w./-]*\bbin)/[\w.-]+")
 _TAGGED = re.compile(r"([a-z0-9./_-]+?)(?::([\w][\w.-]{0,127}))?", re.ASCII)
 
 
@@ -124,15 +127,20 @@ def _search_path(image: Image) -> list[str]:
     """Where Python looks for packages, by what the image says of itself; first ones first.
 
     Those are the working directory, `PYTHONPATH`, and beside each folder of programs the one that
-    the Python in there installs into.
+    the Python in there installs into: those that the command names, then those of `PATH`. Last come
+    folders below the working directory that packages were installed into: a script may look there.
     """
     given = image.environment
     folders = [image.workdir, *given.get("PYTHONPATH", "").split(":")]
-    for programs in given.get("PATH", "").split(":"):
-        if programs.endswith("/bin"):
+    named = [programs for word in image.command for programs in _PROGRAM.findall(word)]
+    for programs in (*named, *given.get("PATH", "").split(":")):
+        if PurePosixPath(programs).name == "bin":
             library = f"{programs.removesuffix('bin')}lib/python3.11"
             folders += [f"{library}/site-packages", f"{library}/dist-packages"]
-    plain = (str(PurePosixPath("/", image.workdir, folder)) for folder in folders if folder)
+    plain = [str(PurePosixPath("/", image.workdir, folder)) for folder in folders if folder]
+    below = image.files(image.workdir, _FOLDER_BYTES) if image.workdir != "/" else {}
+    installed = {found[1] for path in sorted(below) if (found := _INSTALLED.fullmatch(path))}
+    plain += [f"{image.workdir}/{folder}" for folder in sorted(installed)]
     return [folder for folder in dict.fromkeys(plain) if folder != "/"][:_FOLDERS_MAX]
 
 

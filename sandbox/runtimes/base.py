@@ -114,6 +114,10 @@ class Image(Protocol):
     def workdir(self) -> str:
         """Where its program runs."""
 
+    @property
+    def command(self) -> Sequence[str]:
+        """What it runs: its entry point and the arguments of that."""
+
     def files(self, folder: str, limit_bytes: int) -> Mapping[str, bytes]:
         """What lies below a folder, by path from there; nothing where there is none.
 

@@ -42,6 +42,7 @@ class Image:
     def __init__(self, held: Mapping[str, Mapping[str, bytes]], starts: bool, url: str) -> None:
         self.environment = {"PATH": "/venv/bin:/usr/local/bin:/sbin", "PYTHONPATH": ":/more:lib"}
         self.workdir = "/app"
+        self.command: tuple[str, ...] = ("python", "-m", "service")
         self.held, self.starts, self.url = held, starts, url
         self.asked: list[str] = []
         self.started: list[tuple[dict[str, str], str, tuple[str, ...]]] = []
@@ -115,7 +116,9 @@ def test_what_is_held_is_read_where_python_looks(stage: Any) -> None:
     write(stage, "FROM base:2013.05\n")
     image = Image(HELD, False, "")
     seen = look(stage, Builder(image))
+    # The working directory first for what was installed below it.
     assert image.asked == [
+        "/app",
         "/app",
         "/more",
         "/app/lib",
@@ -131,6 +134,27 @@ def test_what_is_held_is_read_where_python_looks(stage: Any) -> None:
     assert seen["beside"]["served"] is None
     assert "an answer" in seen["alone"]["problem"]
     assert "an answer" in seen["beside"]["problem"]
+
+
+@pytest.mark.parametrize(
+    ("command", "held"),
+    [
+        (("/opt/flights/bin/python", "-m", "service"), "/opt/flights/lib/python3.11/site-packages"),
+        ((".venv/bin/uvicorn", "service:app"), "/app/.venv/lib/python3.11/site-packages"),
+        (("/bin/sh", "-c", "exec venv/bin/python -m x"), "/app/venv/lib/python3.11/site-packages"),
+        (("./start.sh",), "/app/.venv/0123456789abcdef"),
+    ],
+)
+def test_packages_are_found_where_the_command_would(
+    stage: Any, command: tuple[str, ...], held: str
+) -> None:
+    write(stage, "FROM base:2013.05\n")
+    below = {held.removeprefix("/app/") + f"/{path}": text for path, text in HELD[SITE].items()}
+    script = command == ("./start.sh",)
+    image = Image({held: HELD[SITE], **({"/app": below} if script else {})}, False, "")
+    image.command = command
+    found = [each["folder"] for each in look(stage, Builder(image))["folders"] if each["packages"]]
+    assert found == [held]
 
 
 @pytest.mark.parametrize(

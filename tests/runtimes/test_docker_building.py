@@ -82,8 +82,10 @@ def test_an_image_is_looked_into_and_gone_afterwards(
     (tmp_path / "ignored").write_bytes(b"")
     (tmp_path / ".dockerignore").write_text("# not that\nignored\n")
     lines = ("WORKDIR /app", "COPY . .", "RUN ln -s /etc/passwd link", "ENV A=b=c")
+    lines += ('ENTRYPOINT ["venv/bin/python"]', "CMD -m x")
     with builder.built(spec(builder, tmp_path, *lines)) as image:
         assert (image.workdir, image.environment["A"]) == ("/app", "b=c")
+        assert image.command == ("venv/bin/python", "/bin/sh", "-c", "-m x")
         found = dict(image.files("/app", 2**20))
         assert contexts.DOCKERFILE in found.pop(contexts.IGNORED).decode()
         # Neither what is ignored, nor the Dockerfile that the daemon was given; links are nobody's.

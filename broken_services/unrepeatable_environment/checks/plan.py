@@ -10,7 +10,7 @@ from sandbox import diagnosis, flights, registry
 from sandbox.errors import SubmissionFault
 from sandbox.plan import Plan, Stage, Step
 from sandbox.probes import environments, images, inputs, training
-from sandbox.probes.environments import Training
+from sandbox.probes.environments import HOSTS, Training
 from sandbox.system.modules import module_from
 from sandbox.traffic.client import Client, predictions_of
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 NOTE = b"\n# not what it was\n"
 RECORDING = "data/recorded_in_may.json"
 TRAINING_ROWS = 12_000
-HASH_SEEDS = (1, 2)
 
 
 def plan(stage: Stage) -> Plan:
@@ -72,7 +71,7 @@ def trained(stage: Stage) -> dict[str, Any]:
     sent = module_from(feed.read_text("utf-8"), "feed_in_checks", str(feed)).as_sent(rows)
     flights.write_parquet(sent, path)
     url = stage.stack.registry.url
-    first, again = (environments.train(stage, Training(path, url, seed)) for seed in HASH_SEEDS)
+    first, again = (environments.train(stage, Training(path, url, host)) for host in HOSTS)
     return {
         "first": first,
         "again": again,

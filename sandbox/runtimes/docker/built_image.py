@@ -52,7 +52,7 @@ class BuiltImage:
     ) -> None:
         pairs = (entry.partition("=") for entry in config.get("Env") or [])
         self.environment = {name: value for name, _, value in pairs}
-        self._has_program = bool(config.get("Cmd") or config.get("Entrypoint"))
+        self.command = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
         self.workdir = str(config.get("WorkingDir") or "/")
         self._api = api
         self._identity = identity
@@ -94,7 +94,7 @@ class BuiltImage:
         volumes: Sequence[str] = (),
     ) -> DockerImageService:
         """Run it as it says itself; it answers at the `PORT` that it is given."""
-        if not self._has_program:
+        if not self.command:
             raise SubmissionFault(expected="CMD or ENTRYPOINT in the image", seen="none")
         place = self._places.find(None)
         given = {"PORT": str(place.port), **environment}
