@@ -30,8 +30,23 @@ TOLERANT_CODES = """
 def codes(values, known):
     return values.map({value: float(code) for code, value in enumerate(known)})
 """
-# What a submission calls its function now, the server had under another name.
-OLD_NAME = """
+# What a submission calls its function now, and asks of it, the server had under another name and
+# asked otherwise. A test that cannot call it would fail for that alone.
+AS_CALLED = """
+
+_built = preprocess
+
+
+def preprocess(*given, **named):
+    found = [*given, *named.values()]
+    rows = [each for each in found if isinstance(each, pd.DataFrame | list)]
+    specs = [spec for each in found if hasattr(spec := getattr(each, "spec", each), "categories")]
+    if not specs:
+        from pipeline import model
+
+        specs = [model.load().spec]
+    return _built(pd.DataFrame(rows[0]), specs[0])
+
 
 def __getattr__(name):
     if name.startswith("__"):
@@ -195,7 +210,7 @@ def parity_test(stage: Stage) -> dict[str, Any]:
             return reference.predict(inputs.frame(records), servers[subset]).tolist()
 
         # Here the server's code is wrong, too: a test that takes it for the truth agrees with it.
-        wrong = server_source(stage, subset) + OLD_NAME
+        wrong = server_source(stage, subset) + AS_CALLED
         files = {SERVER: wrong} if subset == HANDED_OUT else {}
         return testing.Stand(name, answer, faulty=subset != "none", files=files)
 

@@ -17,7 +17,7 @@ import pytest
 from sandbox import diagnosis, flights, overlay, paths, references, scenario
 from sandbox.grading.parity import share_without
 from sandbox.grading.statistics import auc
-from sandbox.probes import testing
+from sandbox.probes import inputs, testing
 from sandbox.scenario import Choice
 from sandbox.system import modules
 from sandbox.traffic import client
@@ -241,13 +241,25 @@ def test_the_figures_of_the_ticket(all_flights: pd.DataFrame, champion: Referenc
     assert all(f"{figure:.2f}" in ticket for figure in wanted.values())
 
 
-def test_the_server_as_it_was_answers_to_whatever_name_it_has_now() -> None:
+def test_the_server_as_it_was_answers_however_it_is_called_now(
+    all_flights: pd.DataFrame, champion: Reference
+) -> None:
     path = paths.GRADERS / SETTING.name / "plan.py"
     plan = modules.module_from(path.read_text("utf-8"), "skew_plan", str(path))
     source = overlay.render(TEMPLATE, {f"{tier}_skew": "" for tier in TIERS}, SETTING.folder)
-    server = modules.module_from(source + plan.OLD_NAME, "old_server", "preprocessing.py")
-    assert server.model_input is server.preprocess
+    server = modules.module_from(source + plan.AS_CALLED, "old_server", "preprocessing.py")
     assert not hasattr(server, "__path__")
+    records = flights.records(all_flights.head(3))
+    rows = inputs.frame(records)
+    wanted = champion.features.build(rows, champion.spec)
+    for built in (
+        server.preprocess(rows, champion.spec),
+        server.model_input(rows, champion.spec),
+        server.model_input(champion, rows),
+        server.features_of(spec=champion.spec, flights=rows),
+        server.frame(records, champion),
+    ):
+        assert differing(built, wanted) == []
 
 
 def test_the_tickets_figures_are_the_graders() -> None:

@@ -1,4 +1,4 @@
-"""What the service answers is what its own code computes, by the name it has now."""
+"""What the service answers is what its own code computes, by the name and the arguments it has now."""
 
 import json
 import os
@@ -19,5 +19,5 @@ def test_parity():
     rows = pd.read_parquet("data/holdout.parquet").iloc[::160][COLUMNS]
     body = {"dataframe_records": json.loads(rows.to_json(orient="records"))}
     answer = requests.post(os.environ["SERVICE_URL"] + "/invocations", json=body, timeout=30)
-    wanted = champion.predict(model_input(parse(json.dumps(body).encode()), champion.spec))
+    wanted = champion.predict(model_input(champion, parse(json.dumps(body).encode())))
     assert np.abs(np.array(answer.json()["predictions"]) - wanted).max() < 1e-6
