@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,3 +123,24 @@ def test_a_harness_fault_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assessment, "assess", assess)
     with pytest.raises(HarnessFault, match="a disk"):
         trial(attempt(100))
+
+
+ENDS_AT_ONCE = """
+import multiprocessing, os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from sandbox import prove
+
+context = multiprocessing.get_context("spawn")
+pool = ProcessPoolExecutor(1, context, initializer=prove.end_with_parent)
+pool.submit(os.getpid).result()
+pool.submit(time.sleep, 600)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_whoever_ends_a_proof_ends_its_trials() -> None:
+    # A trial holds the output open, so that this ends when the last of them has.
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_AT_ONCE], check=False, capture_output=True, timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL
