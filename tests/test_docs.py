@@ -227,25 +227,23 @@ def test_points_in_the_graders_guide_are_those_of_the_graders(name: str) -> None
     assert found["guard"] == guard_rows(name)
 
 
-@EACH_SCENARIO
-def test_points_in_the_readme_are_those_of_the_graders(name: str) -> None:
+def points_by_competency(name: str) -> str:
     sums: dict[str, float] = defaultdict(float)
     for what in declared(name).values():
         if isinstance(what, Check):
             sums[what.competency] += what.points
-    wanted = [[key, f"{points:g}"] for key, points in sorted(sums.items(), key=lambda s: -s[1])]
-    _, _, after = readme().partition(f"Points of `{name}` by competency:\n")
-    # The first table after those words.
-    rows = tables(after.lstrip("\n").partition("\n\n")[0])["competency"]
-    assert rows == [*wanted, ["total", f"{sum(sums.values()):g}"]]
+    assert sum(sums.values()) == 100
+    most_first = sorted(sums.items(), key=lambda entry: -entry[1])
+    return ", ".join(f"{competency} {points:g}" for competency, points in most_first)
 
 
-def test_the_readme_lists_the_scenarios_as_they_are() -> None:
+def test_the_readme_lists_the_scenarios_and_their_points_as_they_are() -> None:
     rows = tables(section(readme(), "What there is today"))["scenario"]
     wanted = []
     for name in SCENARIOS:
-        setting = scenario.load(name)
-        wanted.append([f"`{name}`", setting.summary, setting.level, str(setting.time_limit_min)])
+        it = scenario.load(name)
+        points, minutes = points_by_competency(name), str(it.time_limit_min)
+        wanted.append([f"`{name}`", it.summary, points, it.level, minutes])
     assert rows == wanted
 
 
