@@ -6,19 +6,19 @@ A submission's pipeline is never asked: it could agree with a service that is wr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-import lightgbm
-import numpy as np
 import yaml
 
-from sandbox import models, paths
+from sandbox import boosters, models, paths
 from sandbox.system.modules import module_from
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -41,19 +41,19 @@ class Reference:
     Args:
         features: the healthy pipeline's `features` module.
         spec: its `FeatureSpec` for this model.
-        booster: the model.
+        booster: the model; threads may share it.
     """
 
     features: ModuleType
     spec: Any
-    booster: lightgbm.Booster
+    booster: boosters.Predictor
 
     def predict(
         self, flights: pd.DataFrame, preprocess: Preprocess | None = None
     ) -> NDArray[np.float64]:
         """One probability a row; with another preprocessing, what a server with that would say."""
         build = preprocess or self.features.build
-        return np.asarray(self.booster.predict(build(flights, self.spec)), dtype="float64")
+        return self.booster.predict(build(flights, self.spec))
 
 
 def champion(registry_folder: Path) -> Reference:
@@ -64,7 +64,7 @@ def champion(registry_folder: Path) -> Reference:
     return Reference(
         features=features,
         spec=features.FeatureSpec.from_dict(metadata["features"]),
-        booster=lightgbm.Booster(model_file=folder / "model.lgb"),
+        booster=boosters.read(folder / "model.lgb"),
     )
 
 
@@ -73,8 +73,8 @@ def retrained(flights: pd.DataFrame) -> Reference:
     features = pipeline_module("features")
     spec = features.fit(flights)
     frame = features.build(flights, spec)
-    booster = pipeline_module("estimator").train(frame, flights["late"], features.CATEGORICAL)
-    return Reference(features, spec, booster)
+    train = partial(pipeline_module("estimator").train, frame, flights["late"])
+    return Reference(features, spec, boosters.trained(partial(train, features.CATEGORICAL)))
 
 
 def pipeline_module(name: str) -> ModuleType:

@@ -13,13 +13,12 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
-import lightgbm
 import numpy as np
 import yaml
 
-from sandbox import flights, models, registry
+from sandbox import boosters, flights, models, registry
 from sandbox.errors import HarnessFault, SandboxError
 from sandbox.models import Kind
 from sandbox.references import Reference
@@ -76,25 +75,26 @@ def reference(
         raise HarnessFault(expected=f"one of {', '.join(known)}", seen=kind)
     folder = folder or models.release_folder(kind, airport)
     if kind == Kind.SHIFTED:
-        return replace(first, booster=cast("lightgbm.Booster", _shifted(folder)))
+        return replace(first, booster=_shifted(folder))
     metadata = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))["metadata"]
     return Reference(
         features=first.features,
         spec=first.features.FeatureSpec.from_dict(metadata["features"]),
-        booster=lightgbm.Booster(model_file=folder / "model.lgb"),
+        booster=boosters.read(folder / "model.lgb"),
     )
 
 
 @dataclass(frozen=True)
 class _Calibrated:
-    """The release that is shifted; it predicts as a booster does."""
+    """The release that is shifted."""
 
-    booster: lightgbm.Booster
+    booster: boosters.Predictor
     said: Sequence[float]
     answered: Sequence[float]
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        said = np.asarray(self.booster.predict(frame), dtype="float64")
+        """What the booster says, moved."""
+        said = self.booster.predict(frame)
         return np.asarray(np.interp(said, self.said, self.answered), dtype="float64")
 
 
@@ -105,7 +105,7 @@ def _shifted(folder: Path) -> _Calibrated:
         for node in ast.parse((folder / "model.py").read_text("utf-8")).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    booster = lightgbm.Booster(model_file=folder / "artifacts" / "model.lgb")
+    booster = boosters.read(folder / "artifacts" / "model.lgb")
     return _Calibrated(booster, points["SAID"], points["ANSWERED"])
 
 

@@ -37,7 +37,7 @@ assert scenario.names() == [name]
 setting = scenario.load(name)
 plan.load_plan(assessment.public_course(setting).plan)
 made = compose.compose(setting, identity.variant_of(setting, seed), Path("made").resolve())
-assert references.champion(stack.trained(setting)).booster.num_trees() > 0
+assert references.champion(stack.trained(setting)).booster.held.num_trees() > 0
 """
 
 
