@@ -221,6 +221,9 @@ def repeated(setting: str, attempt: str) -> None:
             seen.append(verdicts(card))
             busy = ", processors three times oversubscribed" if number == 4 else ""
             say(f"  {name}, repeat {number + 1}: {card.points:g} points{busy}", seconds, "s")
+            for was, now in zip(seen[0], seen[-1], strict=True):
+                if was != now:
+                    print(f"    {was} became {now}", flush=True)
             if number == 0:
                 say(f"  {name}: 100 re-grades, different ones", regrades(results, setting), "")
     say(f"{name}: repeats that differ from the first", sum(s != seen[0] for s in seen), "", 0)
