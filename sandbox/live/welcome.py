@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sandbox.evidence import Evidence
     from sandbox.live.session import Alert, Figures, Monitoring, State
+    from sandbox.scenario import Scenario
     from sandbox.submission import Changes
 
 AUC_NOTEBOOK = "0.82 in the notebook, on training rows"
@@ -76,12 +77,17 @@ def greet(console: Console, state: State, *, new: bool) -> None:
             ("Edit      ", "bold"),
             f"{', '.join(setting.editable)}\n",
             ("Next      ", "bold"),
-            "make status, make logs, make check, make submit, make stop\n",
+            f"{', '.join(f'make {target}' for target in _targets(setting))}\n",
             ("Pipeline  ", "bold"),
             f"cd {state.workspace}; export MLFLOW_TRACKING_URI={state.registry_url} "
             f"SERVICE_URL={state.service_url}",
         )
     )
+
+
+def _targets(setting: Scenario) -> tuple[str, ...]:
+    release = ("release VERSION=v2",) if setting.manifest else ()
+    return ("status", "logs", *release, "check", "submit", "stop")
 
 
 def show_status(console: Console, state: State) -> None:

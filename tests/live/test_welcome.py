@@ -103,3 +103,14 @@ def test_nothing_of_a_ticket_is_cut_in_a_narrow_terminal(name: str) -> None:
     output = io.StringIO()
     greet(Console(file=output, width=80), replace(STATE, scenario=name), new=True)
     assert "…" not in output.getvalue()
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_what_to_type_next_has_releases_where_a_manifest_ships_them(name: str) -> None:
+    output = io.StringIO()
+    greet(Console(file=output, width=200), replace(STATE, scenario=name), new=False)
+    (line,) = (each for each in output.getvalue().splitlines() if each.startswith("Next"))
+    shipped = "make release VERSION=v2, " if name == "reckless_canary" else ""
+    assert line.split(maxsplit=1)[1].strip() == (
+        f"make status, make logs, {shipped}make check, make submit, make stop"
+    )
