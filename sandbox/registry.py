@@ -23,6 +23,8 @@ MODEL = "flight-delay"
 CHAMPION = "champion"
 READY_WITHIN_S = 60.0
 _API = "/api/2.0/mlflow"
+# How MLflow says that there is no such model or version, and no such alias.
+_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST)
 
 
 def spec(folder: Path, port: int | None = None) -> ServiceSpec:
@@ -138,7 +140,7 @@ def _ask(url: str, method: str, path: str, fields: Mapping[str, str]) -> dict[st
             content: dict[str, Any] = answer.json()
             return content
         seen = f"{answer.status} {answer.data[:200].decode(errors='replace')}"
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status in _GONE:
             # Every registry starts with a champion, and nobody but the submission writes to it.
             raise SubmissionFault(expected=f"the registry to keep what {path} asks for", seen=seen)
     except (urllib3.exceptions.HTTPError, ValueError) as error:

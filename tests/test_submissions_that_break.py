@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import textwrap
@@ -206,26 +207,36 @@ def test_a_registry_that_cannot_answer_is_ours(
     assert other.outcome is VerdictOutcome.PASSED
 
 
-def test_a_submission_that_breaks_the_registry_fails(
-    workspace: Path, course: assessment.Course, tmp_path: Path
+@pytest.mark.parametrize(
+    ("what", "named"),
+    [
+        ("registered-models/delete", {"name": "flight-delay"}),
+        ("registered-models/alias", {"name": "flight-delay", "alias": "champion"}),
+    ],
+    ids=["the model", "its alias"],
+)
+def test_a_submission_that_empties_the_registry_fails(
+    what: str,
+    named: dict[str, str],
+    workspace: Path,
+    course: assessment.Course,
+    tmp_path: Path,
 ) -> None:
-    vandal = """
+    vandal = f"""
 import os, urllib.request
 while True:
     try:
         urllib.request.urlopen(urllib.request.Request(
-            os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/registered-models/delete",
-            b'{"name": "flight-delay"}', {"Content-Type": "application/json"}, method="DELETE"))
+            os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/{what}",
+            b'{json.dumps(named)}', {{"Content-Type": "application/json"}}, method="DELETE"))
         break
     except OSError:
         pass
 """
     main = SERVICE % "self.predict([0.5] * len(rows))"
     (workspace / "service/__main__.py").write_text(vandal + main)
-    plan = course.plan.read_text().replace(
-        "rows = ", "from sandbox.probes import training; training.promote_newest(stage); rows = "
-    )
-    course.plan.write_text(plan)
+    asks = "from sandbox import registry; registry.champion_version(stage.stack.registry.url)"
+    course.plan.write_text(course.plan.read_text().replace("rows = ", f"{asks}; rows = "))
     card = graded(workspace, course, tmp_path)
     assert card.gradable
     assert card.verdicts[0].outcome is VerdictOutcome.FAILED
