@@ -6,6 +6,7 @@ needs nothing but the address.
 
 from __future__ import annotations
 
+import json
 import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,32 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 from sandbox.errors import HarnessFault, SubmissionFault
-from sandbox.runtimes.specs import ServiceSpec
+from sandbox.runtimes.specs import HOST, PORT, ServiceSpec
+from sandbox.system.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from sandbox.runtimes.base import Runtime, Service
 
 MODEL = "flight-delay"
 CHAMPION = "champion"
 READY_WITHIN_S = 60.0
 _API = "/api/2.0/mlflow"
 # How MLflow says that there is no such model or version, and no such alias.
-_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST)
+_GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+# Takes the port first and imports MLflow then, for seconds: a submission that runs beside it cannot
+# take the port meanwhile, and what it asks is answered late instead of refused.
+_LISTENS = "the registry listens"
+_SERVE = f"""
+import socket, sys
+listening = socket.create_server((sys.argv[1], int(sys.argv[2])))
+print({_LISTENS!r})
+import uvicorn
+config = uvicorn.Config("mlflow.server.fastapi_app:app", log_level="warning")
+uvicorn.Server(config).run(sockets=[listening])
+"""
 
 
 def spec(folder: Path, port: int | None = None) -> ServiceSpec:
@@ -38,8 +53,7 @@ def spec(folder: Path, port: int | None = None) -> ServiceSpec:
         command=(
             sys.executable,
             *("-W", "ignore"),
-            *("-m", "uvicorn", "mlflow.server.fastapi_app:app"),
-            *("--host", "{host}", "--port", "{port}", "--log-level", "warning"),
+            *("-c", _SERVE, HOST, PORT),
         ),
         workdir=folder,
         environment={
@@ -57,6 +71,27 @@ def spec(folder: Path, port: int | None = None) -> ServiceSpec:
         # Anybody may tell MLflow to take a model from a path; it must not see what we see.
         confined=True,
     )
+
+
+def launch(runtime: Runtime, folder: Path, port: int | None = None) -> Service:
+    """Start the server and wait until the port is its own, but not until it is ready.
+
+    Raises:
+        HarnessFault: it ended, or does not get that far.
+    """
+    server = runtime.launch(spec(folder, port))
+    try:
+        wait_for(
+            lambda: (_LISTENS in server.logs() or not server.alive()) or None,
+            what="the registry to listen",
+            within_s=READY_WITHIN_S,
+        )
+        if not server.alive():
+            server.wait_ready()  # says why
+    except BaseException:
+        server.kill()
+        raise
+    return server
 
 
 def client_environment(url: str) -> dict[str, str]:
@@ -140,9 +175,17 @@ def _ask(url: str, method: str, path: str, fields: Mapping[str, str]) -> dict[st
             content: dict[str, Any] = answer.json()
             return content
         seen = f"{answer.status} {answer.data[:200].decode(errors='replace')}"
-        if answer.status in _GONE:
+        if _error_code(answer.data) in _GONE:
             # Every registry starts with a champion, and nobody but the submission writes to it.
             raise SubmissionFault(expected=f"the registry to keep what {path} asks for", seen=seen)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         seen = str(error)
     raise HarnessFault(expected=f"the registry to answer {method} {path}", seen=seen)
+
+
+def _error_code(said: bytes) -> str:
+    """What MLflow calls its error; its statuses also stand for faults of its database."""
+    try:
+        return str(json.loads(said)["error_code"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -88,10 +88,10 @@ def running_stack(
         SubmissionFault: the model service did not get ready.
         HarnessFault: the registry did not.
     """
-    # Both import for seconds: start them side by side. The service is told the registry's address
-    # before anybody answers there, which is what happens in production after an outage, too.
+    # Both import for seconds: start them side by side. The service may ask the registry before that
+    # is ready, which is what happens in production after an outage, too.
     with (
-        runtime.launch(registry.spec(registry_folder)) as server,
+        registry.launch(runtime, registry_folder) as server,
         runtime.launch(service_spec(scenario, workspace, server.url)) as model,
     ):
         server.wait_ready()

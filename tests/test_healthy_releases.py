@@ -58,7 +58,7 @@ class Site:
 
     def start_registry(self) -> None:
         port = int(self.registry_url.rpartition(":")[2])
-        server = self.stack.runtime.launch(registry.spec(self.folder, port))
+        server = registry.launch(self.stack.runtime, self.folder, port)
         server.wait_ready()
         self.stack = Stack(self.stack.runtime, server, self.stack.model, self.stack.workspace)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ from sandbox.models import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sandbox.runtimes.base import Runtime
 
@@ -77,6 +80,35 @@ def test_what_the_submission_deleted_is_its_fault(url: str) -> None:
     urllib3.request("DELETE", f"{url}/api/2.0/mlflow/logged-models/{deleted}")
     with pytest.raises(SubmissionFault, match=deleted):
         models.register(url, Kind.CRASHING)
+
+
+def test_nobody_takes_the_port_of_one_that_is_still_starting(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(models.catalogue(), tmp_path / "registry")
+    with registry.launch(runtime, folder) as server:
+        address = urllib3.util.parse_url(server.url)
+        with pytest.raises(OSError, match=r"in use|assign"):
+            socket.create_server((address.host or "", address.port or 0))
+        # It is asked before it is ready, and answers once it is.
+        assert registry.champion_version(server.url) == "1"
+
+
+def test_one_that_ends_before_it_listens_is_ours(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(HarnessFault, match=r"registry to answer 200 .*; saw an end with status 1"):
+        registry.launch(runtime, tmp_path)
+
+
+def test_a_database_that_cannot_be_read_is_ours(runtime: Runtime, tmp_path: Path) -> None:
+    folder = shutil.copytree(models.catalogue(), tmp_path / "registry")
+    with runtime.start(registry.spec(folder)) as server:
+        with (folder / "registry.db").open("r+b") as database:
+            database.truncate(20_000)
+        with pytest.raises(HarnessFault, match="registered-models/alias"):
+            registry.champion_version(server.url)
 
 
 def test_a_registry_that_is_away_is_ours() -> None:

@@ -105,7 +105,8 @@ def roll_back(stage: Stage) -> dict[str, Any]:
             "record": registry.entries(stack.registry.url),
             "told": {"before": said_before, "after": rollbacks.told(stack.model.url)},
         }
-        if back["status"] == 0 and traffic.answering() == "1":
+        # Long enough for an answer that was under way when the command ended.
+        if back["status"] == 0 and traffic.sees("1", FOLLOWED_WITHIN_S):
             # Somebody else with another reason: whatever is written anew shows.
             seen["again"] = rollbacks.rollback(stack, traffic, "1", by=people[1], why=reasons[1])
             traffic.watch(SETTLED_S)
@@ -308,7 +309,7 @@ class _Site:
 
     def _registry_where_it_was(self, stage: Stage) -> Service | None:
         url = self.stack.registry.url
-        server = stage.runtime.launch(registry.spec(self.folder, int(url.rpartition(":")[2])))
+        server = registry.launch(stage.runtime, self.folder, int(url.rpartition(":")[2]))
         if server.url == url:
             return server
         server.kill()

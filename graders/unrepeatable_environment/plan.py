@@ -241,7 +241,7 @@ def trained_versions(stage: Stage) -> dict[str, str]:
     url = stage.stack.registry.url
     folder = copy_registry(stage.releases, stage.scratch / "registry")
     # It ends with the runtime: what was trained is asked for later.
-    server = stage.runtime.launch(registry.spec(folder))
+    server = registry.launch(stage.runtime, folder)
     here, elsewhere = HOSTS
     first = environments.train(stage, Training(same, url, here))
     other = environments.train(stage, Training(others, url, here))

@@ -68,7 +68,7 @@ def supervise(workspace: Path, runtime_name: str) -> None:
         scratch = stack_of_all.enter_context(paths.run_folder())
         folder = stack.copy_registry(stack.trained(setting), scratch / "registry")
         runtime = stack_of_all.enter_context(open_runtime(runtime_name))
-        server = runtime.launch(registry.spec(folder, session.REGISTRY_PORT))
+        server = registry.launch(runtime, folder, session.REGISTRY_PORT)
         live = Live(setting, workspace, runtime, server)
         live.launch()
         # While both import, so do we, and read the flights.
