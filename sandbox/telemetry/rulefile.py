@@ -43,6 +43,8 @@ _DURATION = re.compile(
 _UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 # What fits into Go's time.Duration, about 292 years.
 _DURATION_MS_MAX = 2**63 // 10**6
+# Nobody writes longer ones, and Python reads no number of thousands of digits.
+_DURATION_CHARACTERS = 60
 
 
 class RulesError(Exception):
@@ -104,7 +106,7 @@ def duration_s(text: str) -> float:
     Raises:
         RulesError: it is none.
     """
-    match = _DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text) if len(text) <= _DURATION_CHARACTERS else None
     if text == "0":
         return 0.0
     if not match or not text:

@@ -175,7 +175,8 @@ class Client:
             data, problem = _read(response)
             status: int | None = response.status
             version = response.headers.get("X-Model-Version", "")[:40]
-        except urllib3.exceptions.HTTPError as error:
+        # A chunk of less than nothing is a ValueError there.
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
             status, data, version = None, b"", ""
             problem = _in_words(error, self._timeout_s)
         return Answer(status, data, version, (time.monotonic() - began) * 1000, problem)
@@ -246,13 +247,13 @@ def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
     return b"".join(parts), ""
 
 
-def _in_words(error: urllib3.exceptions.HTTPError, timeout_s: float) -> str:
+def _in_words(error: Exception, timeout_s: float) -> str:
     # A refused connection is a timeout, too, in urllib3.
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return "no answer: nobody listens there"
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return f"no answer within {timeout_s:g} s"
-    if isinstance(error, urllib3.exceptions.ProtocolError):
+    if isinstance(error, urllib3.exceptions.ProtocolError | ValueError):
         return CLOSED
     return f"no answer: {type(error).__name__}"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING
 
+import pytest
+
+from sandbox.errors import SubmissionFault
 from sandbox.runtimes.docker import contexts
 
 if TYPE_CHECKING:
@@ -28,3 +31,11 @@ def test_scripts_may_be_run_and_other_files_read(tmp_path: Path) -> None:
         "deploy/run.sh": "0o755",
         "empty": "0o644",
     }
+
+
+def test_a_pattern_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / contexts.IGNORED).write_text("data[z-a]\n")
+    with pytest.raises(
+        SubmissionFault, match=r"patterns in \.dockerignore; saw bad character range"
+    ):
+        contexts.wanted(tmp_path)

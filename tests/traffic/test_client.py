@@ -278,6 +278,7 @@ def test_the_longest_answer_is_taken_in() -> None:
         pytest.param(writes(OK + b"Content-Length: 100\r\n\r\n" + GOOD), id="cut short"),
         pytest.param(writes(CHUNKED + b"zz\r\n\r\n"), id="no chunk"),
         pytest.param(writes(CHUNKED + b"1b\r\n" + GOOD), id="chunks cut short"),
+        pytest.param(writes(CHUNKED + b"-5\r\n" + GOOD), id="a chunk of less than nothing"),
         pytest.param(writes(OK + b"X: " + b"x" * 10**6 + b"\r\n\r\n"), id="a long head"),
         pytest.param(writes(OK + b"X: x\r\n" * 10_000 + b"\r\n"), id="many heads"),
         pytest.param(writes(OK + b"Content-Length: -5\r\n\r\n"), id="a negative length"),

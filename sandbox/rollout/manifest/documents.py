@@ -91,6 +91,8 @@ def load(text: str) -> list[Any]:
     except yaml.YAMLError as error:
         said = " ".join(str(error).split())
         raise ManifestError([Problem("file", f"no YAML: {said[:200]}")]) from error
+    except (ValueError, OverflowError) as error:  # escapes and versions beyond all numbers
+        raise ManifestError([Problem("file", f"no YAML: {str(error)[:200]}")]) from error
     return documents
 
 

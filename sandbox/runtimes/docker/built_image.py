@@ -156,8 +156,17 @@ class DockerImageService(DockerService):
     """An image that runs."""
 
     def users(self) -> frozenset[int]:
-        """Numbers of the users that its programs run as, as the kernel has them."""
-        with asking("the Docker daemon to tell who runs in a container"):
-            said = self._api.top(self._container.identity, ps_args="-eo pid,uid")
+        """Numbers of the users that its programs run as, as the kernel has them.
+
+        Raises:
+            SubmissionFault: it has ended.
+        """
+        try:
+            with asking("the Docker daemon to tell who runs in a container"):
+                said = self._api.top(self._container.identity, ps_args="-eo pid,uid")
+        except HarnessFault:
+            if end := self._ending():
+                raise SubmissionFault(expected=f"{self.name} to keep running", seen=end) from None
+            raise
         column = said["Titles"].index("UID")
         return frozenset(int(line[column]) for line in said["Processes"])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tarfile
 import tempfile
 from functools import partial
 from typing import TYPE_CHECKING
 
 from docker.utils.build import PatternMatcher
+
+from sandbox.errors import SubmissionFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +29,16 @@ _IGNORED_BYTES = 16 * 1024
 
 
 def wanted(folder: Path) -> tuple[str, ...]:
-    """Files of a folder that its `.dockerignore` lets through."""
-    names = PatternMatcher(_lines(folder)).walk(str(folder))
-    return tuple(sorted(set(names) - {IGNORED}))
+    """Files of a folder that its `.dockerignore` lets through.
+
+    Raises:
+        SubmissionFault: that has a pattern which is none.
+    """
+    try:
+        names = set(PatternMatcher(_lines(folder)).walk(str(folder)))
+    except re.error as error:
+        raise SubmissionFault(expected=f"patterns in {IGNORED}", seen=str(error)) from error
+    return tuple(sorted(names - {IGNORED}))
 
 
 def _lines(folder: Path) -> list[str]:
