@@ -180,6 +180,8 @@ def test_an_image_runs_as_it_says_and_answers_at_the_port_it_is_given(
             assert service.alive()
             assert "/ping" in service.logs()
         assert not service.alive()
+        with pytest.raises(SubmissionFault, match="to keep running; saw an end with status"):
+            service.users()
 
 
 def test_a_volume_may_be_written_to_by_whoever_it_runs_as(builder: Builder, tmp_path: Path) -> None:
