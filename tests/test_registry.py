@@ -82,6 +82,14 @@ def test_what_the_submission_deleted_is_its_fault(url: str) -> None:
         models.register(url, Kind.CRASHING)
 
 
+def test_a_model_that_the_submission_deleted_is_its_fault(url: str) -> None:
+    fields = {"name": registry.MODEL}
+    gone = urllib3.request("DELETE", f"{url}/api/2.0/mlflow/registered-models/delete", json=fields)
+    assert gone.status == 200, gone.data
+    with pytest.raises(SubmissionFault, match=r"the registry to keep .*registered-models/get"):
+        registry.entries(url)
+
+
 def test_nobody_takes_the_port_of_one_that_is_still_starting(
     runtime: Runtime, tmp_path: Path
 ) -> None:
