@@ -397,6 +397,58 @@ def test_boosters_answer_as_their_artifacts_do(
         np.testing.assert_allclose(loaded[kind]["answers"][str(airport)], wanted, atol=1e-12)
 
 
+# -- at the gate
+
+GATED = """
+    import json
+    import time
+    from dataclasses import replace
+    from pathlib import Path
+
+    import pandas as pd
+    from pipeline import gate, model
+
+    champion = model.load()
+    flights = pd.read_parquet("data/holdout.parquet")
+
+    class Slow:
+        def __init__(self, calls):
+            self.metadata, self.calls = champion.pyfunc.metadata, calls
+
+        def predict(self, frame):
+            if len(frame) == gate.ROWS_PER_REQUEST and self.calls:
+                self.calls -= 1
+                time.sleep(1.5 * gate.SECONDS_PER_REQUEST_MAX)
+            return champion.pyfunc.predict(frame)
+
+    for calls in (0, gate.REQUESTS - 1, gate.REQUESTS):
+        asked = replace(champion, pyfunc=Slow(calls))
+        print(json.dumps(gate.refusals(asked, champion, flights)[0]))
+"""
+
+
+@pytest.mark.slow
+def test_the_gate_forgives_a_busy_machine_and_refuses_a_slow_model(
+    runtime: Runtime, server: Service, workspace: Path
+) -> None:
+    (workspace / "gated.py").write_text(textwrap.dedent(GATED))
+    done = runtime.run(
+        CommandSpec(
+            name="gated",
+            command=(sys.executable, "-m", "gated"),
+            workdir=workspace,
+            environment=registry.client_environment(server.url),
+            trusted=True,
+            timeout_s=120,
+        )
+    )
+    assert done.status == 0, done.stderr
+    quick, forgiven, refused = (json.loads(line) for line in done.stdout.splitlines())
+    assert quick == forgiven == []
+    [reason] = refused
+    assert re.fullmatch(r"50 rows take 0\.[1-9]\d s", reason)
+
+
 # -- in the service
 
 

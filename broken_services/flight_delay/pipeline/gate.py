@@ -27,6 +27,8 @@ AIRPORT_AUC_TOLERANCE = 0.02
 MEAN_PREDICTION_TOLERANCE = 0.05
 SECONDS_PER_REQUEST_MAX = 0.1
 ROWS_PER_REQUEST = 50
+# Of so many the fastest counts: what else the machine does makes a model slower, never faster.
+REQUESTS = 5
 
 
 def refusals(
@@ -44,14 +46,19 @@ def refusals(
     if abs(candidate["mean_prediction"] - candidate["late_rate"]) > MEAN_PREDICTION_TOLERANCE:
         reasons.append(f"mean prediction is {candidate['mean_prediction']:.3f}")
     frame = features.build(flights.head(ROWS_PER_REQUEST), model.spec)
-    began = time.perf_counter()
-    predictions = model.predict(frame)
-    seconds = time.perf_counter() - began
+    took, predictions = zip(*(_timed(model, frame) for _ in range(REQUESTS)), strict=True)
+    seconds = min(took)
     if seconds > SECONDS_PER_REQUEST_MAX:
         reasons.append(f"{ROWS_PER_REQUEST} rows take {seconds:.2f} s")
     if not np.isfinite(predictions).all():
         reasons.append("some predictions are not numbers")
     return reasons, candidate, current
+
+
+def _timed(model: Model, frame: pd.DataFrame) -> tuple[float, np.ndarray]:
+    began = time.perf_counter()
+    predictions = model.predict(frame)
+    return time.perf_counter() - began, predictions
 
 
 def main() -> None:
