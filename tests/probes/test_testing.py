@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ from sandbox.probes import testing
 from sandbox.system.processes import Completed
 
 SERVER = "service/preprocessing.py"
+SETTINGS = "from hypothesis import settings as s; print(s.default.deadline, s.default.derandomize)"
 
 
 class Runs:
@@ -28,11 +31,25 @@ class Runs:
         self.runtime = SimpleNamespace(harness_address="127.0.0.1")
         self.stack = self
 
-    def run_pipeline(self, *_: str, workspace: Path, **__: Any) -> Completed:
+    def run_pipeline(
+        self, *_: str, workspace: Path, environment: dict[str, str], **__: Any
+    ) -> Completed:
+        self.environment = environment
         path = workspace / SERVER
         self.met.append(path.read_text("utf-8") if path.exists() else "nothing")
         status = self.status[self.met[-1]]
         return Completed(status, "", "said", status is None, 1.0)
+
+
+def test_on_ci_hypothesis_has_no_deadline_and_asks_the_same_every_time() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", SETTINGS],
+        capture_output=True,
+        text=True,
+        env={"CI": "1"},
+        check=True,
+    )
+    assert said.stdout.split() == ["None", "True"]
 
 
 @pytest.fixture
@@ -45,6 +62,7 @@ def met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             (runs.submitted / SERVER).write_text(code, encoding="utf-8")
         stand = testing.Stand("wrong", lambda records: [], faulty=True, files={SERVER: "old"})
         [seen] = testing.run_parity_test(runs, [stand])  # type: ignore[arg-type]
+        assert runs.environment.keys() >= {"SERVICE_URL", "CI"}
         return runs.met, seen
 
     return run
