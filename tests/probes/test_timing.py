@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUBMITTED, PRISTINE = "http://submitted", "http://pristine"
 REQUESTS = timing.WARM_UP + timing.ROUNDS * timing.REQUESTS
+ENOUGH = 6.0
 
 
 class Stage:
@@ -83,7 +84,7 @@ def stage(all_flights: pd.DataFrame) -> Stage:
 
 def compared(stage: Stage, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
     monkeypatch.setattr(timing, "Client", asked.client)
-    rounds: list[dict[str, float]] = timing.compare_with_pristine(stage)["rounds"]  # type: ignore[arg-type]
+    rounds: list[dict[str, float]] = timing.compare_with_pristine(stage, ENOUGH)["rounds"]  # type: ignore[arg-type]
     return rounds
 
 
@@ -98,6 +99,19 @@ def test_each_round_gives_the_95th_percentile_of_both(
     rounds = compared(stage, Asked(submitted=submitted, pristine=lambda _: 7.0), monkeypatch)
     # Of 0, 1 ... 39 the 95th percentile is 0.95 * 39.
     assert rounds == [{"submitted": 37.05, "pristine": 7.0}] * timing.ROUNDS
+
+
+def test_there_are_more_rounds_while_none_shows_what_is_enough(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Busy through three rounds, quiet in the fourth.
+    quiet_from = timing.WARM_UP + 3 * timing.REQUESTS
+    busy = Asked(submitted=lambda n: 60.0 if n < quiet_from else 59.0, pristine=lambda _: 9.9)
+    ratios = [each["submitted"] / each["pristine"] for each in compared(stage, busy, monkeypatch)]
+    assert [ratio <= ENOUGH for ratio in ratios] == [False, False, False, True]
+
+    slow = Asked(submitted=lambda _: 60.0, pristine=lambda _: 9.9)
+    assert len(compared(stage, slow, monkeypatch)) == timing.ROUNDS_MAX
 
 
 def test_both_are_asked_the_same_in_turns(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,7 +267,7 @@ def test_bounds_are_those_of_the_ticket() -> None:
     assert "1,200 more may make 50 more series at most" in TICKET_TEXT
     assert ANSWERS.RIGHT_MIN == PUBLIC.RIGHT_MIN == 0.98
     assert "more than two flights of 100 get another answer or none" in TICKET_TEXT
-    assert EXPORTS.SLOWER_MAX == 5
+    assert EXPORTS.SLOWER_MAX == PLAN.SLOWER_MAX == 5
     assert "at most five times as long" in TICKET_TEXT
 
 
