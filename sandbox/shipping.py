@@ -58,6 +58,22 @@ class Replica:
     version: str
 
 
+def wait_ready(replica: Replica) -> None:
+    """Wait until a replica can predict.
+
+    Raises:
+        SubmissionFault: it ended.
+        HarnessFault: it is still loading when its time is up. What a submission ships are its
+            manifests; the service is as it was handed out, and waits for the machine alone.
+    """
+    try:
+        replica.service.wait_ready()
+    except SubmissionFault as fault:
+        if replica.service.alive():
+            raise HarnessFault(expected=fault.expected, seen=fault.seen, hint=fault.hint) from fault
+        raise
+
+
 @dataclass(frozen=True)
 class Way:
     """What a release goes through.
@@ -265,13 +281,8 @@ class _Journey:
             return False
         if not self._ready:
             try:
-                self._way.canary.service.wait_ready()
-            except SubmissionFault as fault:
-                if self._way.canary.service.alive():
-                    # Only releases that crash are bad at this; others wait for the machine.
-                    raise HarnessFault(
-                        expected=fault.expected, seen=fault.seen, hint=fault.hint
-                    ) from fault
+                wait_ready(self._way.canary)
+            except SubmissionFault:
                 # It crashes at load, again and again. Nobody waits for it twice.
                 self._gone = True
                 return False

@@ -144,6 +144,17 @@ def test_a_replica_that_the_machine_is_too_slow_for_is_no_bad_release(shipped) -
         shipped(Slow("2", 0.31, loads=False))
 
 
+@pytest.mark.parametrize(("stand", "fault"), [(Slow, HarnessFault), (Stand, SubmissionFault)])
+def test_whoever_is_still_loading_waits_for_the_machine(
+    stand: type[Stand], fault: type[Exception]
+) -> None:
+    with (
+        answering(stand("1", 0.3, loads=False)) as replica,
+        pytest.raises(fault, match="a replica that gets ready"),
+    ):
+        shipping.wait_ready(replica)
+
+
 @pytest.mark.parametrize(("asking", "fault"), [(False, HarnessFault), (True, SubmissionFault)])
 def test_whoever_takes_the_time_is_to_blame_for_it(
     shipped, monkeypatch: pytest.MonkeyPatch, asking: bool, fault: type[Exception]

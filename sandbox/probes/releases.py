@@ -81,7 +81,7 @@ def run(
         router.running(stage.runtime, folder / "router") as entrance,
     ):
         # It may have been started beside all of these.
-        stable.service.wait_ready()
+        shipping.wait_ready(stable)
         way = Way(entrance, stable, Replica(canary, version), dark)
         passage = shipping.ship(
             script,
