@@ -294,11 +294,18 @@ def loaded(
     runtime: Runtime, server: Service, versions: dict[str, str], workspace: Path
 ) -> dict[str, Seen]:
     """What the pipeline sees of each kind: how long each call slept, and the last answers."""
-    arguments = (json.dumps(versions), str(CALLS))
+    lines = said(runtime, server, workspace, "loading", json.dumps(versions), str(CALLS))
+    return {line["name"]: line for line in lines}
+
+
+def said(
+    runtime: Runtime, server: Service, workspace: Path, module: str, *arguments: str
+) -> list[Any]:
+    """What a module says in the workspace, beside the registry; a document a line."""
     done = runtime.run(
         CommandSpec(
-            name="loading",
-            command=(sys.executable, "-m", "loading", *arguments),
+            name=module,
+            command=(sys.executable, "-m", module, *arguments),
             workdir=workspace,
             environment=registry.client_environment(server.url),
             trusted=True,
@@ -306,8 +313,7 @@ def loaded(
         )
     )
     assert done.status == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {line["name"]: line for line in lines}
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture
@@ -403,7 +409,6 @@ GATED = """
     import json
     import time
     from dataclasses import replace
-    from pathlib import Path
 
     import pandas as pd
     from pipeline import gate, model
@@ -432,18 +437,7 @@ def test_the_gate_forgives_a_busy_machine_and_refuses_a_slow_model(
     runtime: Runtime, server: Service, workspace: Path
 ) -> None:
     (workspace / "gated.py").write_text(textwrap.dedent(GATED))
-    done = runtime.run(
-        CommandSpec(
-            name="gated",
-            command=(sys.executable, "-m", "gated"),
-            workdir=workspace,
-            environment=registry.client_environment(server.url),
-            trusted=True,
-            timeout_s=120,
-        )
-    )
-    assert done.status == 0, done.stderr
-    quick, forgiven, refused = (json.loads(line) for line in done.stdout.splitlines())
+    quick, forgiven, refused = said(runtime, server, workspace, "gated")
     assert quick == forgiven == []
     [reason] = refused
     assert re.fullmatch(r"50 rows take 0\.[1-9]\d s", reason)

@@ -2,6 +2,7 @@
 
 from sandbox.grading import check, guard
 from sandbox.grading.histograms import BUCKETS_MIN, TOLERANCE, fault_of, lumped
+from sandbox.grading.statistics import slowdown
 
 COMPETENCY = "model telemetry"
 EXPORTS = ("inputs_are_exported", "missing_values_are_exported", "predictions_are_exported")
@@ -143,7 +144,7 @@ def test_series_stay_bounded(evidence, credit):
 def test_answers_stay_fast(evidence, credit):
     """Answering takes at most five times as long as in the service as it was handed out"""
     rounds = evidence["latency"]["rounds"]
-    ratio = min(each["submitted"] / each["pristine"] for each in rounds)
+    ratio = slowdown(rounds)
     credit.award(
         ratio <= SLOWER_MAX,
         expected=f"a 95th percentile at most {SLOWER_MAX:g} times that of the handed-out service",

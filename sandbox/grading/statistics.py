@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def auc(late: Sequence[float], predictions: Sequence[float]) -> float:
@@ -34,3 +34,13 @@ def auc(late: Sequence[float], predictions: Sequence[float]) -> float:
 def percentile(values: Sequence[float], percent: float) -> float:
     """The percentile with linear interpolation; infinity where there are no values."""
     return float(np.percentile(values, percent)) if len(values) else float("inf")
+
+
+def slowdown(rounds: Sequence[Mapping[str, float]]) -> float:
+    """How many times as long as the handed-out service the submission takes, in the best round.
+
+    Args:
+        rounds: what `sandbox.probes.timing` gives: for each, `submitted` and `pristine` in the same
+            unit.
+    """
+    return min(each["submitted"] / each["pristine"] for each in rounds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import flights
 from sandbox.errors import HarnessFault, SubmissionFault
-from sandbox.grading.statistics import percentile
+from sandbox.grading.statistics import percentile, slowdown
 from sandbox.traffic.client import Client, Patience
 
 if TYPE_CHECKING:
@@ -54,13 +54,9 @@ def compare_with_pristine(stage: Stage, enough: float) -> dict[str, Any]:
         clients = {"submitted": submitted, "pristine": Client(pristine.url)}
         _round(clients, requests[:WARM_UP])
         rounds: list[dict[str, float]] = []
-        while len(rounds) < ROUNDS or (len(rounds) < ROUNDS_MAX and _ratio(rounds) > enough):
+        while len(rounds) < ROUNDS or (len(rounds) < ROUNDS_MAX and slowdown(rounds) > enough):
             rounds.append(_round(clients, requests))
         return {"rounds": rounds}
-
-
-def _ratio(rounds: list[dict[str, float]]) -> float:
-    return min(each["submitted"] / each["pristine"] for each in rounds)
 
 
 def _round(clients: dict[str, Client], requests: list[Any]) -> dict[str, float]:

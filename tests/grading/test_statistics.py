@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sandbox.grading.statistics import auc, percentile
+from sandbox.grading.statistics import auc, percentile, slowdown
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,12 @@ from sandbox.grading.statistics import auc, percentile
 )
 def test_percentile(values: list[float], percent: float, expected: float) -> None:
     assert percentile(values, percent) == pytest.approx(expected)
+
+
+def test_the_best_round_counts() -> None:
+    rounds = [(30.0, 10.0), (24.0, 10.0), (500.0, 100.0)]
+    named = [{"submitted": submitted, "pristine": pristine} for submitted, pristine in rounds]
+    assert slowdown(named) == pytest.approx(2.4)
 
 
 def test_no_values_are_worse_than_any() -> None:
